@@ -1,0 +1,90 @@
+# Everything runs in .venv, which these targets make and keep up to date.
+# Copies of the requirement files in it say what the last finished installation
+# held: an interrupted one is finished, an unchanged one costs nothing.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+RUNTIME_FILES := requirements.txt constraints.txt
+DEV_FILES := requirements-dev.txt $(RUNTIME_FILES)
+PYTEST_ARGS ?=
+
+# Static checks read the settings but reach no server.
+STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=localhost \
+	DATABASE_URL=postgresql://app_user:none@127.0.0.1:1/pingvas_db \
+	DATABASE_OWNER_URL=postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db \
+	REDIS_URL=redis://127.0.0.1:1/0
+
+.PHONY: help venv install install-dev run test test-browser lint format lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+venv:
+	@if $(PY) -m pip --version >/dev/null 2>&1; then exit 0; fi; \
+	for candidate in python3.11 python3; do \
+	  if $$candidate -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	      2>/dev/null; then \
+	    echo "Making $(VENV) with $$candidate"; \
+	    $$candidate -m venv --clear $(VENV) && exit 0; \
+	    echo "Python cannot make a virtual environment: on Debian and Ubuntu" \
+	      "install the package python3.11-venv." >&2; \
+	    echo "가상 환경을 만들 수 없습니다: Debian/Ubuntu에서는 python3.11-venv" \
+	      "패키지를 설치하세요." >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "Python 3.11 was not found: install it so that python3.11 runs." >&2; \
+	echo "Python 3.11이 없습니다: python3.11로 실행되도록 설치하세요." >&2; \
+	exit 1
+
+install: venv ## install what the studio needs to run
+	@cat $(RUNTIME_FILES) | cmp -s - $(VENV)/installed-runtime.txt || { \
+	  $(PY) -m pip install --quiet -r requirements.txt && \
+	  cat $(RUNTIME_FILES) > $(VENV)/installed-runtime.txt; }
+
+install-dev: venv
+	@cat $(DEV_FILES) | cmp -s - $(VENV)/installed-dev.txt || { \
+	  $(PY) -m pip install --quiet -r requirements-dev.txt && \
+	  cat $(RUNTIME_FILES) > $(VENV)/installed-runtime.txt && \
+	  cat $(DEV_FILES) > $(VENV)/installed-dev.txt; }
+
+run: install ## start the studio with its own PostgreSQL and Redis
+	@exec $(PY) -m pingvas.local run
+
+test: install-dev ## every test but the browser's (PYTEST_ARGS="-k name")
+	$(PY) -m pytest -m "not browser" $(PYTEST_ARGS)
+
+test-browser: install-dev ## the tests in a real browser (needs Chromium)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  echo "Chromium was not found: install the package chromium." >&2; \
+	  echo "Chromium이 없습니다: chromium 패키지를 설치하세요." >&2; exit 1; }
+	$(PY) -m pytest -m browser $(PYTEST_ARGS)
+
+lint: install-dev ## style, types, import order, migrations
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(STATIC_ENV) $(PY) -m mypy .
+	$(VENV)/bin/lint-imports
+	$(STATIC_ENV) $(PY) manage.py makemigrations --check --dry-run
+	$(STATIC_ENV) $(PY) manage.py check_migrations
+
+format: install-dev ## rewrite the code in the house style
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock: venv ## rewrite constraints.txt from a fresh environment
+	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	grep -v '^-c ' requirements.txt > "$$work/requirements.txt"; \
+	cp requirements-dev.txt "$$work/"; \
+	$(PY) -m venv "$$work/venv"; \
+	"$$work/venv/bin/python" -m pip install -r "$$work/requirements-dev.txt"; \
+	echo '# Every package at the version the tests ran with. Rewritten by `make lock`.' \
+	  > "$$work/constraints.txt"; \
+	"$$work/venv/bin/python" -m pip freeze | sed 's/+cpu$$//' | LC_ALL=C sort \
+	  >> "$$work/constraints.txt"; \
+	cp "$$work/constraints.txt" constraints.txt
+
+clean: ## remove caches (keeps .venv and the data in .pingvas)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
