@@ -10,6 +10,7 @@ from billing.models import CreditTransaction, TransactionType
 from billing.services.ledger import lock_balance, post
 from generation.models import GenerationJob
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
+from pingvas.core.db.functions import Now
 
 
 def make_owner(name: str, **extra: Any) -> User:
@@ -19,6 +20,7 @@ def make_owner(name: str, **extra: Any) -> User:
 
 
 def make_job(user_id: UUID, status: str = "queued", **over: Any) -> GenerationJob:
+    running = {"lease_expires_at": Now()} if status == "in_progress" else {}
     with acting_as(SERVICE):
         return GenerationJob.objects.create(
             user_id=user_id,
@@ -29,6 +31,7 @@ def make_job(user_id: UUID, status: str = "queued", **over: Any) -> GenerationJo
                 "model": "starter",
                 "width": 64,
                 "height": 64,
+                **running,
                 **over,
             },
         )
