@@ -45,13 +45,17 @@ def inspect_model(path: Path) -> ModelFacts:
     headers = source_headers(source)
     return ModelFacts(
         base=source.base,
-        format="diffusers" if isinstance(source, Folder) else "single_file",
+        format=source_format(source),
         file_size=sum(file.stat().st_size for file in source_files(source)),
         sha256=source_digest(source),
         parameters=sum(info.count for h in headers for info in h.tensors.values()),
         weight_bytes=stored_bytes(headers),
         needs=NEEDS[source.base] if isinstance(source, SingleFile) else (),
     )
+
+
+def source_format(source: Source) -> Format:
+    return "diffusers" if isinstance(source, Folder) else "single_file"
 
 
 def read_source(path: Path) -> Source:

@@ -162,8 +162,8 @@ def read_component(path: Path, name: str, class_name: str) -> Component:
     if "Tokenizer" in class_name:
         if not folder.is_dir():
             raise ModelRefused(f"{name} is missing", code="component_missing")
-        for config in folder.glob("*config.json"):
-            read_json(config)
+        for file in folder.glob("*config.json"):
+            read_json(file)
         return Component(name, class_name, {}, (), None, ())
     config = read_json(folder / "config.json")
     files, variant = _weight_files(folder)
