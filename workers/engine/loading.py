@@ -302,9 +302,24 @@ def measure_prediction(unet: Any) -> str:
     return "epsilon" if likeness > 0.5 else "v_prediction"
 
 
+def own_weights(pipeline: Any) -> None:
+    """Copy weights out of the mapped file, onto the allocator's own boundaries.
+
+    The last bits of a sum depend on where its operands lie in memory: mapped tensors
+    lie where the file's header ends, so that the same weights in another file would
+    draw other bytes. And a mapped file that is cut short kills the process.
+    """
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            for tensor in (*part.parameters(), *part.buffers()):
+                tensor.data = tensor.data.clone()
+
+
 def place(model: LoadedModel) -> None:
     """Move a pipeline to its device with the layout that runs fastest there."""
     pipeline, settings = model.pipeline, model.settings
+    if model.device.kind == "cpu":
+        own_weights(pipeline)
     if settings.channels_last:
         pipeline.unet.to(memory_format=torch.channels_last)
         pipeline.vae.to(memory_format=torch.channels_last)
