@@ -210,6 +210,10 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
+# What this Celery worker does; a generation worker serves the tiers named.
+WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")
+WORKER_TIERS = env_list("WORKER_TIERS", "enterprise,studio,pro,starter,free")
+
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
 
 LOG_FORMAT = env_choice(
