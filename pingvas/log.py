@@ -17,11 +17,17 @@ HEADER = "X-Request-ID"
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id"}
 
-_request_id: ContextVar[str] = ContextVar("pingvas_request_id", default="-")
+NO_REQUEST = "-"
+_request_id: ContextVar[str] = ContextVar("pingvas_request_id", default=NO_REQUEST)
 
 
 def current_request_id() -> str:
     return _request_id.get()
+
+
+def set_request_id(request_id: str) -> None:
+    """For a worker, whose tasks begin and end in two separate signals."""
+    _request_id.set(request_id)
 
 
 @contextmanager

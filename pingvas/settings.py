@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "pingvas.log.RequestIdMiddleware",
+    "pingvas.core.api.errors.ApiErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -193,8 +194,43 @@ STATICFILES_DIRS = [BASE_DIR / "pingvas" / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(BASE_DIR / "media")))
+
+
+def s3_storage() -> dict[str, Any]:
+    """A private bucket: no ACL, nothing overwritten, links signed for five minutes."""
+    encryption = {"ServerSideEncryption": env_choice("S3_SSE", S3_SSE, "AES256")}
+    if encryption["ServerSideEncryption"] == "none":
+        encryption = {}
+    key_id = env_str("S3_SSE_KMS_KEY_ID", "")
+    if key_id and encryption.get("ServerSideEncryption") != "aws:kms":
+        raise SettingError("S3_SSE_KMS_KEY_ID", "needs S3_SSE=aws:kms")
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "endpoint_url": env_str("S3_ENDPOINT_URL", "") or None,
+            "region_name": env_str("S3_REGION", "us-east-1"),
+            "bucket_name": env_str("S3_BUCKET"),
+            # Both unset: the machine's own role, as boto3 finds it.
+            "access_key": env_secret("S3_ACCESS_KEY_ID", "") or None,
+            "secret_key": env_secret("S3_SECRET_ACCESS_KEY", "") or None,
+            "signature_version": "s3v4",
+            "addressing_style": env_choice("S3_ADDRESSING", S3_ADDRESSING, "auto"),
+            "default_acl": None,
+            "file_overwrite": False,
+            "querystring_expire": 300,
+            "object_parameters": encryption
+            | ({"SSEKMSKeyId": key_id} if key_id else {}),
+        },
+    }
+
+
+S3_SSE = ["AES256", "aws:kms", "none"]
+S3_ADDRESSING = ["auto", "path", "virtual"]
+STORAGE_BACKEND = env_choice("STORAGE_BACKEND", ["local", "s3"], "local")
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": s3_storage()
+    if STORAGE_BACKEND == "s3"
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
@@ -210,6 +246,8 @@ REST_FRAMEWORK = {
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
 
-LOG_FORMAT = env_choice("LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text")
+LOG_FORMAT = env_choice(
+    "LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text"
+)
 LOG_LEVEL = env_choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR"], "INFO")
 LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)
