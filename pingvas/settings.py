@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
+import psycopg
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
@@ -102,8 +103,9 @@ def database(name: str, **options: Any) -> dict[str, Any]:
     """Django's form of the connection string in the variable `name`."""
     try:
         parts = conninfo_to_dict(env_secret(name))
-    except Exception as error:  # noqa: BLE001  # psycopg raises several kinds here
-        raise SettingError(name, f"is no PostgreSQL URL: {error}") from None
+    except psycopg.Error:
+        # The driver's own words would quote the password.
+        raise SettingError(name, "is no PostgreSQL URL: postgresql://...") from None
     return {
         "ENGINE": "pingvas.core.db.postgresql",
         "NAME": parts.pop("dbname", ""),
@@ -127,7 +129,7 @@ DATABASES = {
             "min_size": env_int("DB_POOL_MIN", 2),
             "max_size": env_int("DB_POOL_MAX", 30, minimum=1),
             "max_lifetime": 3600,
-            "timeout": 10,
+            "timeout": env_int("DB_POOL_TIMEOUT", 10, minimum=1),
         },
     )
 }
@@ -189,11 +191,26 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env_str("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+# Outside production files come from the apps' own folders: nothing is collected.
+STATIC_ROOT = (
+    env_str("STATIC_ROOT", str(BASE_DIR / "staticfiles")) if PRODUCTION else None
+)
 STATICFILES_DIRS = [BASE_DIR / "pingvas" / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(BASE_DIR / "media")))
+
+
+def s3_client_config() -> Any:
+    """Signature version 4; a store that is away is noticed within seconds."""
+    from botocore.config import Config
+
+    return Config(
+        signature_version="s3v4",
+        s3={"addressing_style": env_choice("S3_ADDRESSING", S3_ADDRESSING, "auto")},
+        connect_timeout=3,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+    )
 
 
 def s3_storage() -> dict[str, Any]:
@@ -213,8 +230,7 @@ def s3_storage() -> dict[str, Any]:
             # Both unset: the machine's own role, as boto3 finds it.
             "access_key": env_secret("S3_ACCESS_KEY_ID", "") or None,
             "secret_key": env_secret("S3_SECRET_ACCESS_KEY", "") or None,
-            "signature_version": "s3v4",
-            "addressing_style": env_choice("S3_ADDRESSING", S3_ADDRESSING, "auto"),
+            "client_config": s3_client_config(),
             "default_acl": None,
             "file_overwrite": False,
             "querystring_expire": 300,

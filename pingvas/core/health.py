@@ -39,6 +39,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def _ask_database() -> None:
     # Past Django's cursor: it would wait as long as a request does for a connection.
     pool: Any = getattr(connection, "pool")  # noqa: B009  # the stubs lack it
+    pool.open()
     with pool.connection(timeout=PATIENCE_SECONDS) as database:
         database.execute("SELECT 1")
 
