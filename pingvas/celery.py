@@ -7,8 +7,11 @@ delivered twice, late or never, and a job neither runs twice nor is lost.
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import Any
 
-from celery import Celery
+import django
+from celery import Celery, signals
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pingvas.settings")
@@ -56,3 +59,13 @@ app.conf.update(
     timezone="UTC",
 )
 app.autodiscover_tasks()
+import_module("pingvas.core.tracing")
+
+
+@signals.import_modules.connect
+def refuse_unsafe_start(**kwargs: Any) -> None:
+    """Worker and Beat send this signal once, before they touch the broker."""
+    django.setup()
+    from pingvas.core.checks import refuse_unsafe_production
+
+    refuse_unsafe_production()
