@@ -245,6 +245,8 @@ def s3_storage() -> dict[str, Any]:
 S3_SSE = ["AES256", "aws:kms", "none"]
 S3_ADDRESSING = ["auto", "path", "virtual"]
 STORAGE_BACKEND = env_choice("STORAGE_BACKEND", ["local", "s3"], "local")
+# What `images.s3_bucket` says of pictures stored from now on.
+STORAGE_BUCKET = env_str("S3_BUCKET") if STORAGE_BACKEND == "s3" else "local"
 STORAGES: dict[str, dict[str, Any]] = {
     "default": s3_storage()
     if STORAGE_BACKEND == "s3"
