@@ -1,0 +1,96 @@
+"""The things a supervisor keeps alive: our programs and the embedded servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from pingvas.local.postgres import EmbeddedPostgres
+from pingvas.local.processes import spawn
+from pingvas.local.programs import Program
+from pingvas.local.redis import EmbeddedRedis
+
+
+class Member(Protocol):
+    """What the supervisor asks of each of them."""
+
+    name: str
+    log: Path
+
+    def start(self) -> None: ...
+
+    def is_running(self) -> bool: ...
+
+    def stop(self, *, is_hurried: Callable[[], bool]) -> None: ...
+
+
+class ServerMember:
+    """An embedded server; it ends its connections by itself and is not hurried."""
+
+    def __init__(self, server: EmbeddedPostgres | EmbeddedRedis) -> None:
+        self.name = server.process.name.lower()
+        self.log = server.log
+        self._server = server
+
+    def start(self) -> None:
+        self._server.start()
+
+    def is_running(self) -> bool:
+        return self._server.process.find() is not None
+
+    def stop(self, *, is_hurried: Callable[[], bool]) -> None:
+        self._server.stop()
+
+
+class ProgramMember:
+    """One of our programs with the children that it starts, as one process group."""
+
+    def __init__(
+        self, program: Program, *, log: Path, env: Mapping[str, str], cwd: Path
+    ) -> None:
+        self.name = program.name
+        self.log = log
+        self._program = program
+        self._env = {**env, **program.env}
+        self._cwd = cwd
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._child = spawn(
+            self._program.argv, log=self.log, env=self._env, cwd=self._cwd
+        )
+
+    def is_running(self) -> bool:
+        if self._child is None:
+            return False
+        if self._child.poll() is None:
+            return True
+        # What the dead program leaves behind must not meet its successor.
+        self._kill_group(self._child.pid)
+        return False
+
+    def stop(self, *, is_hurried: Callable[[], bool]) -> None:
+        """Ask the program to end, wait, then kill what is left of its group."""
+        if self._child is None:
+            return
+        child, self._child = self._child, None
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+        deadline = time.monotonic() + self._program.patience
+        while child.poll() is None:
+            if is_hurried() or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        self._kill_group(child.pid)
+        child.wait()
+
+    @staticmethod
+    def _kill_group(group: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
