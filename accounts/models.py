@@ -1,0 +1,126 @@
+"""Who uses Pingvas."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from accounts.tiers import Tier
+from pingvas.core.db.schema import Index, created_at, updated_at, uuid_key
+
+
+class OAuthProvider(models.TextChoices):
+    EMAIL = "email"
+    GOOGLE = "google"
+    DISCORD = "discord"
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(
+        self, email: str, password: str | None = None, **extra: Any
+    ) -> User:
+        """Insert a user; without `password` nobody can sign in with one."""
+        user = self.model(email=self.normalize_email(email), **extra)
+        user.set_password(password)
+        user.save(force_insert=True)
+        return user
+
+    def create_superuser(
+        self, email: str, password: str | None = None, **extra: Any
+    ) -> User:
+        return self.create_user(
+            email, password, **{**extra, "is_staff": True, "is_superuser": True}
+        )
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """Lower-cased: the table refuses any other spelling."""
+        return (email or "").strip().lower()
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """An account. `password` (column `password_hash`) is NULL where none was set."""
+
+    id = uuid_key()
+    email = models.EmailField(max_length=255)
+    password = models.CharField(  # type: ignore[assignment]  # nullable, unlike Django's
+        max_length=255, null=True, blank=True, db_column="password_hash"
+    )
+    display_name = models.CharField(max_length=100, null=True, blank=True)
+    avatar_url = models.CharField(max_length=500, null=True, blank=True)
+    oauth_provider = models.CharField(
+        max_length=20, choices=OAuthProvider, db_default=OAuthProvider.EMAIL.value
+    )
+    oauth_id = models.CharField(max_length=255, null=True, blank=True)
+    tier = models.CharField(
+        max_length=20,
+        choices=Tier,
+        db_default=Tier.FREE.value,
+        db_comment="현재 구독 등급 (denormalized)",
+    )
+    is_active = models.BooleanField(default=True, db_default=True)
+    is_staff = models.BooleanField(default=False, db_default=False)
+    created_at = created_at()
+    updated_at = updated_at()
+    last_login = models.DateTimeField(
+        null=True, blank=True, editable=False, db_column="last_login_at"
+    )
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        db_table = "users"
+        db_table_comment = "사용자 계정 정보"
+        constraints = [
+            models.UniqueConstraint(fields=["email"], name="users_email_key"),
+            models.UniqueConstraint(
+                fields=["oauth_provider", "oauth_id"], name="unique_oauth"
+            ),
+            models.CheckConstraint(
+                condition=Q(oauth_provider__in=OAuthProvider.values),
+                name="users_oauth_provider_check",
+            ),
+            models.CheckConstraint(
+                condition=Q(tier__in=Tier.values), name="users_tier_check"
+            ),
+            models.CheckConstraint(
+                condition=Q(email__eq=Lower(F("email"))), name="users_email_lower_check"
+            ),
+        ]
+        indexes = [
+            Index(fields=["email"], name="idx_users_email"),
+            Index(
+                fields=["oauth_provider", "oauth_id"],
+                name="idx_users_oauth",
+                condition=Q(oauth_provider__ne=OAuthProvider.EMAIL.value),
+            ),
+            Index(fields=["tier"], name="idx_users_tier"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def has_usable_password(self) -> bool:
+        return self.password is not None and super().has_usable_password()
+
+    def check_password(self, raw_password: str | None) -> bool:
+        # Django's hasher would fail on NULL with a TypeError: a 500 at sign-in.
+        return self.password is not None and super().check_password(raw_password or "")
+
+    def set_password(self, raw_password: str | None) -> None:
+        if raw_password is None:
+            self.set_unusable_password()
+        else:
+            super().set_password(raw_password)
+
+    def set_unusable_password(self) -> None:
+        self.password = None

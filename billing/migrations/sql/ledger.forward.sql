@@ -1,0 +1,88 @@
+-- The ledger is written once. The only change that passes is the foreign keys' own
+-- SET NULL, recognised by its effect: nothing but the reference of a parent that no
+-- longer exists becomes NULL.
+CREATE FUNCTION refuse_ledger_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    expected credit_transactions%ROWTYPE;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        expected := OLD;
+        IF NEW.job_id IS NULL AND NOT EXISTS (
+            SELECT 1 FROM generation_jobs WHERE id = OLD.job_id
+        ) THEN
+            expected.job_id := NULL;
+        END IF;
+        IF NEW.subscription_id IS NULL AND NOT EXISTS (
+            SELECT 1 FROM subscriptions WHERE id = OLD.subscription_id
+        ) THEN
+            expected.subscription_id := NULL;
+        END IF;
+        IF expected IS NOT DISTINCT FROM NEW THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'credit_transactions is append-only: % refused', TG_OP
+        USING ERRCODE = 'restrict_violation';
+END;
+$$;
+
+CREATE TRIGGER credit_transactions_append_only
+    BEFORE UPDATE OR DELETE ON credit_transactions
+    FOR EACH ROW EXECUTE FUNCTION refuse_ledger_change();
+CREATE TRIGGER credit_transactions_no_truncate
+    BEFORE TRUNCATE ON credit_transactions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
+
+-- Each posting continues the one before it: no gap, no fork, no invented balance. The
+-- unique key on (user_id, sequence) refuses the second of two that race.
+CREATE FUNCTION check_ledger_chain() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    last credit_transactions%ROWTYPE;
+BEGIN
+    SELECT * INTO last FROM credit_transactions
+        WHERE user_id = NEW.user_id ORDER BY sequence DESC LIMIT 1;
+    IF NEW.sequence <> coalesce(last.sequence, 0) + 1
+        OR NEW.balance_after <> coalesce(last.balance_after, 0) + NEW.amount
+    THEN
+        RAISE EXCEPTION 'posting % of user % does not continue the ledger',
+            NEW.sequence, NEW.user_id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+CREATE TRIGGER credit_transactions_chain
+    BEFORE INSERT ON credit_transactions
+    FOR EACH ROW EXECUTE FUNCTION check_ledger_chain();
+
+-- At commit the balance is the ledger's last word. SECURITY DEFINER: by then the
+-- transaction may act for somebody else, and the rule holds for everybody.
+CREATE FUNCTION check_balance_is_ledger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    held credit_balances.balance%TYPE;
+    posted credit_transactions.balance_after%TYPE;
+BEGIN
+    SELECT balance INTO held FROM credit_balances WHERE user_id = NEW.user_id;
+    SELECT balance_after INTO posted FROM credit_transactions
+        WHERE user_id = NEW.user_id ORDER BY sequence DESC LIMIT 1;
+    IF held IS DISTINCT FROM coalesce(posted, 0) THEN
+        RAISE EXCEPTION 'the balance of user % is %, but the ledger says %',
+            NEW.user_id, held, coalesce(posted, 0) USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE CONSTRAINT TRIGGER credit_balances_match_ledger
+    AFTER INSERT OR UPDATE OF balance ON credit_balances
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION check_balance_is_ledger();
+CREATE CONSTRAINT TRIGGER credit_transactions_match_balance
+    AFTER INSERT ON credit_transactions
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION check_balance_is_ledger();
+
+REVOKE UPDATE, DELETE, TRUNCATE ON credit_transactions FROM app_user, service_user;

@@ -1,0 +1,15 @@
+DROP POLICY credit_transactions_service ON credit_transactions;
+DROP POLICY credit_transactions_readonly ON credit_transactions;
+DROP POLICY credit_transactions_select_own ON credit_transactions;
+DROP POLICY credit_transactions_insert_own ON credit_transactions;
+ALTER TABLE credit_transactions DISABLE ROW LEVEL SECURITY;
+DROP POLICY credit_balances_service ON credit_balances;
+DROP POLICY credit_balances_readonly ON credit_balances;
+DROP POLICY credit_balances_select_own ON credit_balances;
+DROP POLICY credit_balances_insert_own ON credit_balances;
+DROP POLICY credit_balances_update_own ON credit_balances;
+ALTER TABLE credit_balances DISABLE ROW LEVEL SECURITY;
+DROP POLICY subscriptions_service ON subscriptions;
+DROP POLICY subscriptions_readonly ON subscriptions;
+DROP POLICY subscriptions_select_own ON subscriptions;
+ALTER TABLE subscriptions DISABLE ROW LEVEL SECURITY;

@@ -1,0 +1,1 @@
+DROP TRIGGER boards_set_updated_at ON boards;

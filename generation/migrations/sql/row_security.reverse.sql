@@ -1,0 +1,14 @@
+DROP POLICY workflows_service ON workflows;
+DROP POLICY workflows_readonly ON workflows;
+DROP POLICY workflows_select_public ON workflows;
+DROP POLICY workflows_select_own ON workflows;
+DROP POLICY workflows_insert_own ON workflows;
+DROP POLICY workflows_update_own ON workflows;
+DROP POLICY workflows_delete_own ON workflows;
+ALTER TABLE workflows DISABLE ROW LEVEL SECURITY;
+DROP POLICY generation_jobs_service ON generation_jobs;
+DROP POLICY generation_jobs_readonly ON generation_jobs;
+DROP POLICY generation_jobs_select_own ON generation_jobs;
+DROP POLICY generation_jobs_insert_own ON generation_jobs;
+DROP POLICY generation_jobs_update_own ON generation_jobs;
+ALTER TABLE generation_jobs DISABLE ROW LEVEL SECURITY;

@@ -1,0 +1,1 @@
+DROP TRIGGER workflows_set_updated_at ON workflows;

@@ -1,0 +1,55 @@
+"""The Celery application: queues, and the rules for delivering messages.
+
+A message says only that there is work; PostgreSQL decides which. So a message may be
+delivered twice, late or never, and a job neither runs twice nor is lost.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pingvas.settings")
+
+from django.conf import settings
+
+MAINTENANCE_QUEUE = "maintenance"
+# Highest first: kombu asks the queues in the order of their declaration.
+TIER_QUEUES = [
+    f"queue:{tier}" for tier in ("enterprise", "studio", "pro", "starter", "free")
+]
+# Far above any job's own deadline; a stuck child is ended by the runner's watchdog.
+GLOBAL_TIME_LIMIT_SECONDS = 2 * 3600
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name, routing_key=name)
+
+
+app = Celery("pingvas")
+app.conf.update(
+    broker_url=settings.REDIS_URL,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "queue_order_strategy": "priority",
+        "visibility_timeout": GLOBAL_TIME_LIMIT_SECONDS + 600,
+        "socket_timeout": 30,
+    },
+    accept_content=["json"],
+    task_serializer="json",
+    result_serializer="json",
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_queues=[_queue(name) for name in [*TIER_QUEUES, MAINTENANCE_QUEUE]],
+    task_default_queue=MAINTENANCE_QUEUE,
+    task_time_limit=GLOBAL_TIME_LIMIT_SECONDS,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_soft_shutdown_timeout=10.0,
+    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+    timezone="UTC",
+)
+app.autodiscover_tasks()

@@ -1,0 +1,53 @@
+"""System checks: what must never reach production."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+SHORTEST_SECRET_KEY = 50
+VERIFIED_TLS = {"require", "verify-ca", "verify-full"}
+
+
+def _unsafe_database(alias: str) -> CheckMessage | None:
+    options = settings.DATABASES[alias]["OPTIONS"]
+    if options.get("sslmode") in VERIFIED_TLS and options.get("sslrootcert"):
+        return None
+    return Error(
+        f"The database connection {alias!r} is not protected by TLS.",
+        hint="Add ?sslmode=verify-full&sslrootcert=/path/to/ca.crt to its URL.",
+        id="pingvas.E003",
+    )
+
+
+@register(Tags.security)
+def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E001 DEBUG, E002 a weak secret key, E003 PostgreSQL without TLS."""
+    if not settings.PRODUCTION:
+        return []
+    found: list[CheckMessage | None] = [_unsafe_database(a) for a in settings.DATABASES]
+    if settings.DEBUG:
+        found.append(Error("DEBUG is on in production.", id="pingvas.E001"))
+    if len(settings.SECRET_KEY) < SHORTEST_SECRET_KEY:
+        found.append(
+            Error(
+                f"SECRET_KEY is shorter than {SHORTEST_SECRET_KEY} characters.",
+                hint="python -c 'import secrets; print(secrets.token_urlsafe(64))'",
+                id="pingvas.E002",
+            )
+        )
+    return [message for message in found if message]
+
+
+def refuse_unsafe_production() -> None:
+    """For web and workers, which Django starts without running its checks."""
+    problems = [
+        message
+        for message in run_checks(tags=[Tags.security])
+        if (message.id or "").startswith("pingvas.")
+    ]
+    if problems:
+        raise ImproperlyConfigured("; ".join(str(message.msg) for message in problems))

@@ -1,0 +1,74 @@
+"""The one family of errors that reaches people and programs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class PingvasError(Exception):
+    """A refusal with a stable `code`, an HTTP `status` and words for a person.
+
+    `fields` maps a field of the request to what is wrong with it; `data` carries
+    figures that a client can act on (for example how many credits are missing).
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+    message: ClassVar[str | Promise] = _("This request cannot be carried out.")
+
+    def __init__(
+        self,
+        message: str | Promise | None = None,
+        *,
+        fields: dict[str, list[str]] | None = None,
+        **data: Any,
+    ) -> None:
+        self.words = message or self.message
+        self.fields = fields
+        self.data = data
+        super().__init__(str(self.words))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The body of every error answer: `{"error": {"code", "message", ...}}`."""
+        body: dict[str, Any] = {"code": self.code, "message": str(self.words)}
+        if self.fields:
+            body["fields"] = self.fields
+        return {"error": body | self.data}
+
+
+class InvalidRequest(PingvasError):
+    code = "invalid_request"
+    message = _("Some values are missing or not valid.")
+
+
+class NotSignedIn(PingvasError):
+    code = "not_signed_in"
+    status = 401
+    message = _("Sign in first.")
+
+
+class NotAllowed(PingvasError):
+    code = "not_allowed"
+    status = 403
+    message = _("You are not allowed to do this.")
+
+
+class NotFound(PingvasError):
+    code = "not_found"
+    status = 404
+    message = _("There is nothing here.")
+
+
+class TooManyRequests(PingvasError):
+    code = "too_many_requests"
+    status = 429
+    message = _("That was too fast. Try again in a moment.")
+
+
+class ServiceUnavailable(PingvasError):
+    code = "service_unavailable"
+    status = 503
+    message = _("A part of the service is away. Nothing was changed; try again soon.")

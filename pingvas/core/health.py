@@ -1,0 +1,46 @@
+"""`/healthz` (the process answers) and `/readyz` (it can do its work)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+
+from pingvas.core.redis import redis_client
+
+log = logging.getLogger(__name__)
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """503 when PostgreSQL is away; Redis or storage away is `degraded`, still 200."""
+    parts = {
+        "database": _answers(_ask_database),
+        "redis": _answers(lambda: redis_client().ping()),
+        "storage": _answers(lambda: default_storage.exists(".ready")),
+    }
+    away = [name for name, fine in parts.items() if not fine]
+    status = "unavailable" if "database" in away else "degraded" if away else "ok"
+    return JsonResponse(
+        {"status": status, "away": away}, status=503 if "database" in away else 200
+    )
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _answers(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except Exception:  # noqa: BLE001  # every driver has its own; all mean "away"
+        log.warning("a dependency is away", exc_info=True)
+        return False
+    return True

@@ -1,0 +1,67 @@
+"""The Redis client, and the name of every key: the only place that spells them.
+
+The names are the specification's, without a prefix, so dev and prod never share a
+server. Everything in Redis can be made again from PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from uuid import UUID
+
+from django.conf import settings
+from redis import Redis
+
+JOB_TTL_SECONDS = 3600
+ONLINE_TTL_SECONDS = 300
+GENERATION_WINDOW_SECONDS = 600
+API_WINDOW_SECONDS = 60
+MODEL_CACHE_TTL_SECONDS = 7 * 24 * 3600
+MODEL_LOCK_TTL_SECONDS = 600
+
+
+@cache
+def redis_client() -> Redis:
+    """The process's client; it connects on first use and after every fork anew."""
+    return Redis.from_url(
+        settings.REDIS_URL,
+        decode_responses=True,
+        socket_connect_timeout=2,
+        socket_timeout=5,
+    )
+
+
+def tier_queue(tier: str) -> str:
+    return f"queue:{tier}"
+
+
+def job_status(job_id: UUID) -> str:
+    return f"job:{job_id}:status"
+
+
+def job_progress(job_id: UUID) -> str:
+    return f"job:{job_id}:progress"
+
+
+def token_blacklist(jti: str) -> str:
+    return f"session:blacklist:{jti}"
+
+
+def user_online(user_id: UUID) -> str:
+    return f"user:{user_id}:online"
+
+
+def generation_rate(user_id: UUID) -> str:
+    return f"ratelimit:user:{user_id}:generation"
+
+
+def api_rate(ip_address: str) -> str:
+    return f"ratelimit:ip:{ip_address}:api"
+
+
+def model_cache(name: str) -> str:
+    return f"model:cache:{name}"
+
+
+def model_download_lock(name: str) -> str:
+    return f"model:download:lock:{name}"

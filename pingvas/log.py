@@ -1,0 +1,97 @@
+"""Structured logs, each line with the request (or job) that caused it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponseBase
+
+HEADER = "X-Request-ID"
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id"}
+
+_request_id: ContextVar[str] = ContextVar("pingvas_request_id", default="-")
+
+
+def current_request_id() -> str:
+    return _request_id.get()
+
+
+@contextmanager
+def request_id_scope(request_id: str) -> Iterator[None]:
+    """Give every log line of the block this id; a worker takes the submitter's."""
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
+
+
+class RequestIdMiddleware:
+    """Takes a sane `X-Request-ID` over or makes one, and answers with it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get(HEADER, "")
+        request_id = given if _SAFE_ID.fullmatch(given) else uuid4().hex
+        with request_id_scope(request_id):
+            response = self.get_response(request)
+        response[HEADER] = request_id
+        return response
+
+
+class AddRequestId(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current_request_id()
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; `extra={...}` becomes fields of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "request_id": current_request_id(),
+            "message": record.getMessage(),
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in _OWN}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def logging_config(form: str, level: str) -> dict[str, Any]:
+    """Django's LOGGING for `form` json or text."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request_id": {"()": AddRequestId}},
+        "formatters": {
+            "json": {"()": JsonFormatter},
+            "text": {
+                "format": "%(asctime)s %(levelname)s [%(request_id)s] %(name)s: "
+                "%(message)s"
+            },
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": form,
+                "filters": ["request_id"],
+            }
+        },
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {"django.server": {"propagate": True, "handlers": []}},
+    }

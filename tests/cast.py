@@ -1,0 +1,15 @@
+"""The people of the tests: alice owns, bob has nothing to do with her, dana is staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import User
+from pingvas.core.db.actor import IDENTITY, acting_as
+
+PASSWORD = "a long enough password"
+
+
+def make_user(name: str, **extra: Any) -> User:
+    with acting_as(IDENTITY):
+        return User.objects.create_user(f"{name}@example.com", PASSWORD, **extra)

@@ -1,0 +1,65 @@
+"""Connections that tests open beside Django's own, one for each role."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connections
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+# Rows that migrations make, not tests.
+KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+def connect(variable: str, database: str | None = None, **options: Any) -> Any:
+    """A connection by the URL in `variable`, to this process's test database."""
+    name = database or connections["default"].settings_dict["NAME"]
+    return psycopg.connect(
+        make_conninfo(
+            os.environ[variable],
+            dbname=name,
+            options=f"-c search_path={settings.DB_SCHEMA},extensions",
+        ),
+        **options,
+    )
+
+
+def admin_connection(database: str | None = None) -> Any:
+    return connect("DATABASE_ADMIN_URL", database, autocommit=True)
+
+
+def owner_connection() -> Any:
+    return connect("DATABASE_OWNER_URL", autocommit=True)
+
+
+def app_connection() -> Any:
+    return connect("DATABASE_URL")
+
+
+def readonly_connection() -> Any:
+    url = conninfo_to_dict(os.environ["DATABASE_URL"])
+    url |= {"user": "readonly_user", "password": os.environ["DB_READONLY_PASSWORD"]}
+    name = connections["default"].settings_dict["NAME"]
+    search_path = f"-c search_path={settings.DB_SCHEMA},extensions"
+    return psycopg.connect(
+        **{**url, "dbname": name, "options": search_path}, autocommit=True
+    )
+
+
+def flush_as_administrator(*args: Any, **kwargs: Any) -> None:
+    """Empty every table after a transactional test.
+
+    app_user may not TRUNCATE, and the ledger refuses it from anybody: the
+    administrator does it with triggers off.
+    """
+    with admin_connection() as admin:
+        rows = admin.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s",
+            [settings.DB_SCHEMA],
+        ).fetchall()
+        tables = ", ".join(sorted({row[0] for row in rows} - KEPT))
+        admin.execute("SET session_replication_role = replica")
+        admin.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
