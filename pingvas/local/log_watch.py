@@ -7,7 +7,7 @@ from pathlib import Path
 
 # Plain text as Celery and uvicorn write it, and structured lines.
 IMPORTANT = re.compile(
-    r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|\"level\": ?\"(error|critical)\"", re.IGNORECASE
+    r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|^(pingvas: |[\w.]+(Error|Exception): )"
 )
 LINES_AT_ONCE = 5
 WIDTH = 300

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from pingvas.local.errors import LocalError
 from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.processes import spawn
 from pingvas.local.programs import Program
@@ -18,10 +19,16 @@ from pingvas.local.redis import EmbeddedRedis
 
 
 class Member(Protocol):
-    """What the supervisor asks of each of them."""
+    """What the supervisor asks of each of them.
+
+    Attributes:
+        is_talkative: whether errors in its log go to the console as well; a
+            database logs every refused statement, which its client reports too.
+    """
 
     name: str
     log: Path
+    is_talkative: bool
 
     def start(self) -> None: ...
 
@@ -33,13 +40,24 @@ class Member(Protocol):
 class ServerMember:
     """An embedded server; it ends its connections by itself and is not hurried."""
 
+    is_talkative = False
+
     def __init__(self, server: EmbeddedPostgres | EmbeddedRedis) -> None:
         self.name = server.process.name.lower()
         self.log = server.log
         self._server = server
+        self._port: int | None = None
 
     def start(self) -> None:
+        """Start the server; after the first time on the port that programs know."""
         self._server.start()
+        if self._port not in (None, self._server.port):
+            raise LocalError(
+                f"{self.name} lost port {self._port} to another program. Start again.",
+                f"{self.name}의 포트 {self._port}을(를) 다른 프로그램이 차지했습니다. "
+                "다시 시작하세요.",
+            )
+        self._port = self._server.port
 
     def is_running(self) -> bool:
         return self._server.process.find() is not None
@@ -50,6 +68,8 @@ class ServerMember:
 
 class ProgramMember:
     """One of our programs with the children that it starts, as one process group."""
+
+    is_talkative = True
 
     def __init__(
         self, program: Program, *, log: Path, env: Mapping[str, str], cwd: Path

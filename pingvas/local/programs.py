@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 # Highest tier first: the worker empties the queues in this order.
 GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue:free"
 MAINTENANCE_QUEUE = "maintenance"
+FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
 
 DEMO_EMAIL = "demo@pingvas.local"
 STAFF_EMAIL = "staff@pingvas.local"
@@ -45,23 +46,20 @@ class Step:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
+PROVISION = Step(
+    ("provision_database",),
+    privileges=(
+        "DATABASE_ADMIN_URL",
+        "DB_OWNER_PASSWORD",
+        "DB_APP_PASSWORD",
+        "DB_READONLY_PASSWORD",
+    ),
+)
 STEPS = (
-    Step(
-        ("provision_database",),
-        privileges=(
-            "DATABASE_ADMIN_URL",
-            "DB_OWNER_PASSWORD",
-            "DB_APP_PASSWORD",
-            "DB_READONLY_PASSWORD",
-        ),
-    ),
+    PROVISION,
     Step(("migrate", "--database", "owner"), privileges=("DATABASE_OWNER_URL",)),
-    Step(("sync_schedule",)),
-    Step(
-        ("create_demo_accounts",),
-        privileges=("DEMO_PASSWORD", "STAFF_PASSWORD"),
-        embedded_only=True,
-    ),
+    # Again, because it takes back rights on tables that only now exist.
+    PROVISION,
 )
 
 
@@ -73,11 +71,13 @@ def list_programs(port: int) -> list[Program]:
         Program(
             "generation",
             _worker("generation", GENERATION_QUEUES),
-            env={"REMAP_SIGTERM": "SIGQUIT"},
+            env={**FEW_CONNECTIONS, "REMAP_SIGTERM": "SIGQUIT"},
             patience=15.0,
         ),
-        Program("maintenance", _worker("maintenance", MAINTENANCE_QUEUE)),
-        Program("beat", _beat()),
+        Program(
+            "maintenance", _worker("maintenance", MAINTENANCE_QUEUE), FEW_CONNECTIONS
+        ),
+        Program("beat", _beat(), FEW_CONNECTIONS),
     ]
 
 
