@@ -62,7 +62,7 @@ def _stop(servers: LocalServers, lock: FolderLock, *, is_ours: bool) -> None:
 
 def _call(argv: Sequence[str], env: Mapping[str, str]) -> int:
     # Ctrl-C belongs to the command; this process has servers to stop afterwards.
-    signal.signal(signal.SIGINT, lambda number, frame: None)
+    previous = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         status = subprocess.run(argv, env=dict(env), check=False)  # noqa: S603 - theirs
     except OSError as error:
@@ -70,6 +70,8 @@ def _call(argv: Sequence[str], env: Mapping[str, str]) -> int:
             f"{argv[0]} cannot be run: {error.strerror}.",
             f"{argv[0]}을(를) 실행할 수 없습니다: {error.strerror}.",
         ) from error
+    finally:
+        signal.signal(signal.SIGINT, previous)
     return status.returncode
 
 

@@ -63,6 +63,7 @@ class EmbeddedPostgres:
         self.data = self.quarters.folder / "data"
         self.process = ServerProcess(
             "PostgreSQL",
+            program="postgres",
             folder=self.data,
             pid_file=self.data / "postmaster.pid",
             stopping=[(signal.SIGINT, 20), (signal.SIGQUIT, 10), (signal.SIGKILL, 5)],
