@@ -11,8 +11,8 @@ GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue
 MAINTENANCE_QUEUE = "maintenance"
 FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
 
-DEMO_EMAIL = "demo@pingvas.local"
-STAFF_EMAIL = "staff@pingvas.local"
+DEMO_EMAIL = "demo@pingvas.example"
+STAFF_EMAIL = "staff@pingvas.example"
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ STEPS = (
     Step(("migrate", "--database", "owner"), privileges=("DATABASE_OWNER_URL",)),
     # Again, because it takes back rights on tables that only now exist.
     PROVISION,
+    Step(
+        ("create_demo_accounts",),
+        privileges=("DEMO_PASSWORD", "STAFF_PASSWORD"),
+        embedded_only=True,
+    ),
 )
 
 

@@ -11,13 +11,20 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from accounts.management.commands import create_demo_accounts
 from pingvas.local.__main__ import main
 from pingvas.local.commands import run_command
 from pingvas.local.credentials import load_credentials
 from pingvas.local.environment import PRIVILEGED, compose_environment
 from pingvas.local.errors import LocalError
 from pingvas.local.home import Home, open_home
-from pingvas.local.programs import STEPS, Step, list_programs
+from pingvas.local.programs import (
+    DEMO_EMAIL,
+    STAFF_EMAIL,
+    STEPS,
+    Step,
+    list_programs,
+)
 from pingvas.local.servers import choose_servers, describe_environment
 from pingvas.local.steps import run_steps
 from pingvas.local.studio import check_port, read_port, take_lock
@@ -164,6 +171,12 @@ def test_the_programs_listen_on_loopback_and_the_given_port() -> None:
     web = list_programs(8123)[0]
 
     assert " ".join(web.argv).count("--host 127.0.0.1 --port 8123") == 1
+
+
+def test_the_accounts_that_are_announced_are_the_ones_made() -> None:
+    made = (create_demo_accounts.DEMO_EMAIL, create_demo_accounts.STAFF_EMAIL)
+
+    assert made == (DEMO_EMAIL, STAFF_EMAIL)
 
 
 def test_credentials_are_made_once_and_private(home: Home) -> None:
