@@ -43,7 +43,6 @@ class Step:
     argv: tuple[str, ...]
     privileges: tuple[str, ...] = ()
     embedded_only: bool = False
-    env: Mapping[str, str] = field(default_factory=dict)
 
 
 PROVISION = Step(

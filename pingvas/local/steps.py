@@ -32,16 +32,20 @@ def run_steps(
     Raises:
         LocalError: a step failed; with the end of its output.
     """
-    for step in steps:
-        if is_stopping() or (step.embedded_only and not embedded):
-            continue
-        if step.privileges and step.privileges[0] not in environment.privileged:
-            say(
-                f"{step.privileges[0]}이(가) 없어 {step.argv[0]}을(를) 건너뜁니다.",
-                f"Skipping {step.argv[0]}: {step.privileges[0]} is not set.",
-            )
-            continue
-        _run_step(step, environment, log=log, is_stopping=is_stopping)
+    wanted = [step for step in steps if embedded or not step.embedded_only]
+    possible = [step for step in wanted if _is_possible(step, environment)]
+    for step in dict.fromkeys(step for step in wanted if step not in possible):
+        say(
+            f"{step.privileges[0]}이(가) 없어 {step.argv[0]}을(를) 건너뜁니다.",
+            f"Skipping {step.argv[0]}: {step.privileges[0]} is not set.",
+        )
+    for step in possible:
+        if not is_stopping():
+            _run_step(step, environment, log=log, is_stopping=is_stopping)
+
+
+def _is_possible(step: Step, environment: Environment) -> bool:
+    return not step.privileges or step.privileges[0] in environment.privileged
 
 
 def _run_step(
@@ -50,7 +54,7 @@ def _run_step(
     child = spawn(
         [sys.executable, "manage.py", *step.argv],
         log=log,
-        env=environment.with_privileges(step.privileges) | dict(step.env),
+        env=environment.with_privileges(step.privileges),
         cwd=CHECKOUT,
     )
     while child.poll() is None:

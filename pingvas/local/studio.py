@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import urllib.error
 import urllib.request
 
@@ -19,6 +20,7 @@ from pingvas.local.steps import run_steps
 from pingvas.local.supervisor import StopRequest, Supervisor
 
 DEFAULT_PORT = 8000
+USUAL_START = 30.0
 
 
 def run_studio(home: Home) -> None:
@@ -37,7 +39,8 @@ def run_studio(home: Home) -> None:
         check_port(port)
         servers = choose_servers(home, os.environ)
         announce_quarters(servers)
-        say("서버를 시작합니다.", "Starting the servers.")
+        if servers.embedded():
+            say("서버를 시작합니다.", "Starting the servers.")
         supervisor.adopt([ServerMember(server) for server in servers.embedded()])
         if not request.is_made():
             environment = describe_environment(home, servers, os.environ)
@@ -64,6 +67,8 @@ def _run_programs(
         log=home.log("setup"),
         is_stopping=request.is_made,
     )
+    if request.is_made():
+        return
     say("웹과 작업 프로세스를 시작합니다.", "Starting the web process and workers.")
     env = {**environment.common, "PORT": str(port)}
     supervisor.adopt(
@@ -138,12 +143,28 @@ class _Announcement:
         self._url = f"http://{LOOPBACK}:{port}"
         self._embedded = servers.postgres is not None
         self._environment = environment
+        self._started_at = time.monotonic()
+        self._next_look = 0.0
         self._is_done = False
 
     def __call__(self) -> None:
-        if self._is_done or not is_ready(f"{self._url}/readyz"):
+        now = time.monotonic()
+        if self._is_done or now < self._next_look:
             return
-        self._is_done = True
+        if is_ready(f"{self._url}/readyz"):
+            self._is_done = True
+            self._announce()
+        elif now - self._started_at < USUAL_START:
+            self._next_look = now + 0.5
+        else:
+            # A database that is away holds each question for seconds.
+            self._next_look = now + 15
+            say(
+                f"아직 준비되지 않았습니다: {self._url}/readyz (로그: .pingvas/log/)",
+                f"Not ready yet: see {self._url}/readyz and .pingvas/log/",
+            )
+
+    def _announce(self) -> None:
         say(f"Pingvas 준비 완료: {self._url}", f"Pingvas is ready: {self._url}")
         if self._embedded:
             known = self._environment.privileged

@@ -146,7 +146,8 @@ def test_steps_without_their_variable_are_skipped_and_said_so(
     )
 
     said = capsys.readouterr().out
-    assert "Skipping provision_database: DATABASE_ADMIN_URL is not set." in said
+    skipped = "Skipping provision_database: DATABASE_ADMIN_URL is not set."
+    assert said.count(skipped) == 1
     assert "Skipping migrate: DATABASE_OWNER_URL is not set." in said
     assert "create_demo_accounts" not in said
     assert not home.log("setup").exists()
