@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import psycopg
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pingvas.local.credentials import load_credentials
 from pingvas.local.environment import (
@@ -80,3 +85,30 @@ def describe_environment(
         for name in ("DEMO_PASSWORD", "STAFF_PASSWORD"):
             defaults[name] = credentials[name]
     return compose_environment(given, addresses, defaults)
+
+
+def check_reachable(environment: Environment) -> None:
+    """Raise LocalError unless the programs' database and Redis take connections."""
+    _try("DATABASE_URL", lambda: _connect(environment.common["DATABASE_URL"]))
+    _try("REDIS_URL", lambda: _ping(environment.common["REDIS_URL"]))
+
+
+def _connect(url: str) -> None:
+    psycopg.connect(url, connect_timeout=5).close()
+
+
+def _ping(url: str) -> None:
+    with redis.Redis.from_url(
+        url, socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
+    ) as client:
+        client.ping()
+
+
+def _try(name: str, connect: Callable[[], None]) -> None:
+    try:
+        connect()
+    except (psycopg.Error, redis.RedisError, ValueError) as error:
+        raise LocalError(
+            f"The server that {name} names cannot be used: {error}",
+            f"{name}이(가) 가리키는 서버를 쓸 수 없습니다.",
+        ) from error

@@ -15,7 +15,12 @@ from pingvas.local.home import CHECKOUT, Home
 from pingvas.local.members import ProgramMember, ServerMember
 from pingvas.local.ports import LOOPBACK, is_free
 from pingvas.local.programs import DEMO_EMAIL, STAFF_EMAIL, STEPS, list_programs
-from pingvas.local.servers import LocalServers, choose_servers, describe_environment
+from pingvas.local.servers import (
+    LocalServers,
+    check_reachable,
+    choose_servers,
+    describe_environment,
+)
 from pingvas.local.steps import run_steps
 from pingvas.local.supervisor import StopRequest, Supervisor
 
@@ -69,6 +74,7 @@ def _run_programs(
     )
     if request.is_made():
         return
+    check_reachable(environment)
     say("웹과 작업 프로세스를 시작합니다.", "Starting the web process and workers.")
     env = {**environment.common, "PORT": str(port)}
     supervisor.adopt(

@@ -25,7 +25,11 @@ from pingvas.local.programs import (
     Step,
     list_programs,
 )
-from pingvas.local.servers import choose_servers, describe_environment
+from pingvas.local.servers import (
+    check_reachable,
+    choose_servers,
+    describe_environment,
+)
 from pingvas.local.steps import run_steps
 from pingvas.local.studio import check_port, read_port, take_lock
 
@@ -102,6 +106,26 @@ def test_servers_that_the_caller_named_are_not_embedded(home: Home) -> None:
     assert environment.common["REDIS_URL"] == GIVEN["REDIS_URL"]
     # Nobody's roles get our random passwords, and no demo account is made there.
     assert environment.privileged == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("DATABASE_URL", "postgresql://app_user:secret@127.0.0.1:1/pingvas_db"),
+        ("REDIS_URL", "redis://:secret@127.0.0.1:1/0"),
+    ],
+)
+def test_a_named_server_that_is_away_stops_the_start(name: str, address: str) -> None:
+    given = {
+        "DATABASE_URL": os.environ["DATABASE_ADMIN_URL"],
+        "REDIS_URL": os.environ["REDIS_URL"],
+    }
+    check_reachable(compose_environment(given, {}, {}))
+
+    with pytest.raises(LocalError, match=name) as caught:
+        check_reachable(compose_environment({**given, name: address}, {}, {}))
+
+    assert "secret" not in str(caught.value)
 
 
 def test_an_empty_variable_counts_as_unset(home: Home) -> None:
