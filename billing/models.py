@@ -83,7 +83,8 @@ class Subscription(models.Model):
             Index(
                 fields=["grace_period_end"],
                 name="idx_subscriptions_grace_period",
-                condition=Q(status="past_due", grace_period_end__isnull=False),
+                # Two Qs: one would sort its conditions by name.
+                condition=Q(status="past_due") & Q(grace_period_end__isnull=False),
             ),
         ]
 
@@ -140,9 +141,7 @@ class CreditTransaction(models.Model):
     job = ForeignKey("generation.GenerationJob", "SET NULL", null=True, blank=True)
     subscription = ForeignKey(Subscription, "SET NULL", null=True, blank=True)
     description = models.TextField(null=True, blank=True)
-    balance_after = models.IntegerField(
-        db_comment="트랜잭션 후 잔액 스냅샷 (감사용)"
-    )
+    balance_after = models.IntegerField(db_comment="트랜잭션 후 잔액 스냅샷 (감사용)")
     idempotency_key = models.CharField(max_length=200)
     sequence = models.BigIntegerField()
     created_at = created_at()

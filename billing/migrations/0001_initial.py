@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='subscription',
-            index=pingvas.core.db.schema.Index(condition=models.Q(('grace_period_end__isnull', False), ('status', 'past_due')), fields=['grace_period_end'], name='idx_subscriptions_grace_period'),
+            index=pingvas.core.db.schema.Index(condition=models.Q(('status', 'past_due'), ('grace_period_end__isnull', False)), fields=['grace_period_end'], name='idx_subscriptions_grace_period'),
         ),
         migrations.AddConstraint(
             model_name='subscription',
