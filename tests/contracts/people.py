@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from psycopg import sql
 
+from pingvas.core.db.provision import ACTOR_ROLES
 from tests.database import admin_connection, app_connection, owner_connection
 
 ROLES = ("app_user", "service_user", "owner", "superuser")
@@ -28,8 +29,10 @@ def connected(role: str, user_id: UUID | None = None) -> Iterator[Any]:
     """A connection as `role`, whose transaction commits when the block ends well."""
     opened = {"owner": owner_connection, "superuser": admin_connection}
     with opened.get(role, app_connection)() as connection, connection.transaction():
-        if role == "service_user":
-            connection.execute("SET LOCAL ROLE service_user")
+        if role in ACTOR_ROLES:
+            connection.execute(
+                sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
+            )
         if user_id is not None:
             connection.execute(
                 "SELECT set_config('app.current_user_id', %s, true)", [str(user_id)]
