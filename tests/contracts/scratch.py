@@ -14,9 +14,14 @@ from django.db import connections
 from psycopg import sql
 
 from pingvas.core.db.provision import Provision, provision
-from tests.conftest import _passwords
 from tests.contracts.catalog import HERE, ROLES, Catalog, read_catalog
 from tests.database import connect
+
+PASSWORDS = {
+    "pingvas_owner": "DB_OWNER_PASSWORD",
+    "app_user": "DB_APP_PASSWORD",
+    "readonly_user": "DB_READONLY_PASSWORD",
+}
 
 
 @contextmanager
@@ -38,13 +43,22 @@ def scratch_database(purpose: str) -> Iterator[str]:
 
 def provision_again(name: str) -> None:
     """What `manage.py provision_database` does, on the database `name`."""
-    with _server() as admin:
-        # Roles belong to the whole server: see tests/conftest.py.
-        admin.execute("SELECT pg_advisory_lock(20261122)")
+    with roles_to_ourselves():
         provision(
             os.environ["DATABASE_ADMIN_URL"],
-            Provision(database=name, passwords=_passwords()),
+            Provision(
+                database=name,
+                passwords={role: os.environ[kept] for role, kept in PASSWORDS.items()},
+            ),
         )
+
+
+@contextmanager
+def roles_to_ourselves() -> Iterator[None]:
+    """Roles belong to the whole server: see tests/conftest.py."""
+    with _server() as admin:
+        admin.execute("SELECT pg_advisory_lock(20261122)")
+        yield
 
 
 @contextmanager
@@ -84,7 +98,7 @@ def load_specification(name: str) -> Catalog:
     ours step aside for the specification's CREATE ROLE and no other session notices.
     """
     text = (HERE / "specification.sql").read_text(encoding="utf-8")
-    with connect("DATABASE_ADMIN_URL", name) as admin:
+    with roles_to_ourselves(), connect("DATABASE_ADMIN_URL", name) as admin:
         for role in ROLES:
             admin.execute(
                 sql.SQL("ALTER ROLE {} RENAME TO {}").format(

@@ -25,6 +25,7 @@ from tests.contracts.people import (
     post,
     set_balance,
 )
+from tests.database import app_connection
 
 REFUSALS = {
     "app_user": InsufficientPrivilege,
@@ -250,6 +251,45 @@ def _pretend_to_have(credits: int, connection: Any, account: Account) -> None:
         [account.user, credits],
     )
     connection.execute("GRANT SELECT ON pg_temp.credit_transactions TO PUBLIC")
+
+
+def test_a_better_fitting_function_is_not_called_with_the_owners_rights(alice):
+    with (
+        pytest.raises(CheckViolation, match="but the ledger says 30"),
+        connected("app_user", alice.user) as connection,
+    ):
+        _hide_the_balance(connection)
+
+
+def _hide_the_balance(connection: Any) -> None:
+    """`unnest(uuid[])` fits better than pg_catalog's `unnest(anyarray)`."""
+    connection.execute(
+        "CREATE FUNCTION unnest(uuid[]) RETURNS SETOF uuid LANGUAGE sql"
+        " AS 'SELECT NULL::uuid'"
+    )
+    connection.execute("UPDATE credit_balances SET balance = 1000")
+
+
+def test_a_better_fitting_operator_is_not_called_with_the_owners_rights(alice):
+    with app_connection() as connection:
+        for sign in ("=", "<>"):
+            connection.execute(HIJACK.format(sign=sign, name=f"hijack_{len(sign)}"))
+        connection.execute("SET ROLE service_user")
+        connection.execute("DELETE FROM generation_jobs WHERE id = %s", [alice.job])
+        row = connection.execute(
+            "SELECT job_id FROM credit_transactions WHERE sequence = 2"
+        ).fetchone()
+        connection.rollback()
+    assert row == (None,)
+
+
+HIJACK = """
+    CREATE FUNCTION {name}(credit_transactions, credit_transactions) RETURNS boolean
+        LANGUAGE plpgsql AS $$ BEGIN RAISE 'acting as %', current_user; END $$;
+    CREATE OPERATOR {sign} (
+        FUNCTION = {name}, LEFTARG = credit_transactions, RIGHTARG = credit_transactions
+    );
+"""
 
 
 def test_functions_with_their_owners_rights_read_the_schema_first(django_db_setup):

@@ -1,5 +1,8 @@
--- FROM CURRENT below stores this path in each function. Last in it, a session's own
--- temporary tables cannot pass for the ledger's; left out, they would come first.
+-- These functions run with the owner's rights, and app_user may make temporary tables
+-- and, as the specification has it, functions and operators in this schema. So nothing
+-- here may be looked up where app_user can put something that fits better:
+-- FROM CURRENT stores this path with pg_temp last (left out, it would come first), and
+-- what pg_catalog has only for any array or any record is named with its schema.
 SELECT set_config('search_path', current_setting('search_path') || ', pg_temp', true);
 
 -- The ledger is written once. The only change that passes is the foreign keys' own
@@ -22,7 +25,8 @@ BEGIN
         ) THEN
             expected.subscription_id := NULL;
         END IF;
-        IF expected IS DISTINCT FROM OLD AND expected IS NOT DISTINCT FROM NEW THEN
+        IF expected OPERATOR(pg_catalog.<>) OLD AND expected OPERATOR(pg_catalog.=) NEW
+        THEN
             RETURN NEW;
         END IF;
     END IF;
@@ -72,7 +76,8 @@ DECLARE
     posted credit_transactions.balance_after%TYPE;
 BEGIN
     FOR holder IN
-        SELECT DISTINCT user_id FROM unnest(ARRAY[OLD.user_id, NEW.user_id]) AS user_id
+        SELECT DISTINCT user_id
+        FROM pg_catalog.unnest(ARRAY[OLD.user_id, NEW.user_id]) AS user_id
         WHERE user_id IS NOT NULL
     LOOP
         SELECT balance INTO held FROM credit_balances WHERE user_id = holder;
