@@ -210,6 +210,8 @@ REST_FRAMEWORK = {
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
 
-LOG_FORMAT = env_choice("LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text")
+LOG_FORMAT = env_choice(
+    "LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text"
+)
 LOG_LEVEL = env_choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR"], "INFO")
 LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)
