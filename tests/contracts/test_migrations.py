@@ -127,6 +127,12 @@ def test_app_user_may_not_migrate():
         call_command("migrate", database="default", verbosity=0)
 
 
+def test_migrate_asks_for_the_owners_url(monkeypatch):
+    monkeypatch.delitem(connections.settings, "owner")
+    with pytest.raises(CommandError, match="Set DATABASE_OWNER_URL"):
+        call_command("migrate")
+
+
 def test_every_app_with_models_has_migrations():
     migrated = MigrationLoader(None).migrated_apps
     for config in apps.get_app_configs():
