@@ -146,10 +146,12 @@ CACHES = {
 }
 # The cache may be away: sessions are then read from PostgreSQL.
 DJANGO_REDIS_IGNORE_EXCEPTIONS = True
+# Published to by `pingvas.core.events` without going through the layer.
+CHANNEL_PREFIX = "asgi"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": CHANNEL_PREFIX},
     }
 }
 
@@ -210,6 +212,8 @@ REST_FRAMEWORK = {
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
 
-LOG_FORMAT = env_choice("LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text")
+LOG_FORMAT = env_choice(
+    "LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text"
+)
 LOG_LEVEL = env_choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR"], "INFO")
 LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)

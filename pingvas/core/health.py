@@ -40,7 +40,7 @@ def _ask_database() -> None:
 def _answers(ask: Callable[[], object]) -> bool:
     try:
         ask()
-    except Exception:  # noqa: BLE001  # every driver has its own; all mean "away"
+    except Exception:  # every driver has its own; all mean "away"
         log.warning("a dependency is away", exc_info=True)
         return False
     return True

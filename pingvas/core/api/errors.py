@@ -47,7 +47,7 @@ def _translate(error: Exception) -> PingvasError | None:
     if isinstance(error, exceptions.ValidationError):
         return InvalidRequest(fields=_fields(error.detail))
     if isinstance(error, exceptions.Throttled):
-        return TooManyRequests(retry_after=error.wait)
+        return TooManyRequests(retry_after=getattr(error, "wait", None))
     if isinstance(error, OperationalError | InterfaceError):
         log.error("database unavailable", exc_info=error)
         return ServiceUnavailable()
@@ -69,13 +69,17 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         transaction.set_rollback(True)
     ours = _translate(error)
     if ours is not None:
-        response = Response(ours.as_dict(), status=ours.status)
-        if "retry_after" in ours.data:
-            response["Retry-After"] = str(ours.data["retry_after"])
-        return response
+        return _answer(ours)
     response = exception_handler(error, context)
     if response is not None and isinstance(error, exceptions.APIException):
         framework = _Framework(str(error.detail)).as_dict()
         framework["error"]["code"] = error.default_code
         response.data = framework
+    return response
+
+
+def _answer(error: PingvasError) -> Response:
+    response = Response(error.as_dict(), status=error.status)
+    if error.data.get("retry_after") is not None:
+        response["Retry-After"] = str(error.data["retry_after"])
     return response
