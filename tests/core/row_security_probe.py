@@ -17,6 +17,7 @@ from tests.core.row_security_tables import DELETE, INSERT, PRIVATE, READ, UPDATE
 from tests.core.row_security_world import EVERYBODY, World, insert
 
 REFUSED = "refused"
+FIXED = "RestrictViolation"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class Matrix:
                 [value],
             )
             what = f"UPDATE {column} to {'allowed' if wanted else 'foreign'}"
-            yield from self._expect(what, 1 if wanted else REFUSED, got)
+            refused = FIXED if column in self.entry.fixed else REFUSED
+            yield from self._expect(what, 1 if wanted else refused, got)
 
     def _values(self, person: Any) -> Iterator[tuple[bool, Row]]:
         bob = self.world.bob

@@ -42,7 +42,8 @@ class Private:
     points at a private table, with somebody's private row to point at, and `shared` the
     ones that may also point at what somebody made public. `refused` are values that a
     person's own row may not take; `follows` are columns that go with the owner, because
-    a trigger holds them to it. `key` identifies rows well enough to tell whose.
+    a trigger holds them to it, and `fixed` those that a trigger keeps from changing at
+    all. `key` identifies rows well enough to tell whose.
     """
 
     row: Callable[[Person], Row]
@@ -53,6 +54,7 @@ class Private:
     shared: Mapping[str, Callable[[Person], object]] = field(default_factory=dict)
     refused: tuple[Row, ...] = ()
     follows: tuple[str, ...] = ()
+    fixed: frozenset[str] = frozenset()
     key: str = "id"
 
 
@@ -101,6 +103,30 @@ def a_job(person: Person) -> Row:
         "model": "starter",
         "width": 64,
         "height": 64,
+    }
+
+
+def a_hold(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "job_id": person.spare_job,
+        "kind": "generation_usage",
+        "amount": 1,
+    }
+
+
+def a_share(person: Person) -> Row:
+    return {"user_id": person.id, "tier": "free"}
+
+
+def an_idempotency_key(person: Person) -> Row:
+    return {
+        "user_id": person.id,
+        "key": str(uuid4()),
+        "fingerprint": "0" * 64,
+        "status": 200,
+        "body": "{}",
     }
 
 
@@ -191,7 +217,24 @@ PRIVATE = {
         a_job,
         "error_message = 'touched'",
         verbs=frozenset({READ, INSERT, UPDATE}),
+        references={"user_id": _id, "retried_from_id": _job},
+    ),
+    "credit_holds": Private(
+        a_hold,
+        "status = 'released', resolved_at = now()",
+        verbs=frozenset({READ, INSERT, UPDATE}),
+        references={"user_id": _id, "job_id": _job},
+        fixed=frozenset({"user_id", "job_id"}),
+    ),
+    "queue_shares": Private(
+        a_share,
+        "running = 1",
+        verbs=frozenset({READ, INSERT, UPDATE}),
         references={"user_id": _id},
+        key="user_id",
+    ),
+    "idempotency_keys": Private(
+        an_idempotency_key, "status = 201", references={"user_id": _id}, key="key"
     ),
     "credit_transactions": Private(
         a_posting,
@@ -245,6 +288,9 @@ OPEN = {
     "auth_group_permissions": "what staff groups may do",
     "users_groups": "third-party; Django asks it for the user at hand",
     "users_user_permissions": "third-party; Django asks it for the user at hand",
+    "generation_workers": "which workers live",
+    "model_speeds": "how fast models run, whoever asked",
+    "queue_clock": "one number for the whole queue",
     "django_celery_beat_clockedschedule": "the timetable",
     "django_celery_beat_crontabschedule": "the timetable",
     "django_celery_beat_intervalschedule": "the timetable",

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from pingvas.core.db.actor import SERVICE
 from tests.core.row_security_tables import PRIVATE, Person, Row
@@ -25,9 +24,9 @@ class World:
     alice: Person
     bob: Person
     carol: Person
-    keys: dict[str, dict[str, set[UUID]]] = field(default_factory=dict)
+    keys: dict[str, dict[str, set[object]]] = field(default_factory=dict)
 
-    def all_keys(self, table: str) -> set[UUID]:
+    def all_keys(self, table: str) -> set[object]:
         return set().union(*self.keys[table].values())
 
     def put(
@@ -77,8 +76,9 @@ def _furnish(connection: Any, world: World, person: Person) -> None:
     world.put(connection, "credit_balances", person, balance=10)
     first: Row = {"sequence": 1, "balance_after": 10}
     world.put(connection, "credit_transactions", person, **first)
-    for table in ("board_images", "workflows", "ai_models"):
-        world.put(connection, table, person)
+    for table in PRIVATE:
+        if person.name not in world.keys.get(table, {}):
+            world.put(connection, table, person)
 
 
 def _publish(connection: Any, world: World) -> None:

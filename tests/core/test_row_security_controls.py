@@ -81,7 +81,8 @@ def test_the_matrix_notices_every_reference_that_is_no_longer_checked(
         if verb in (INSERT, UPDATE):
             with changed(admin, f"ALTER POLICY {name} ON {table} WITH CHECK (true)"):
                 found = "\n".join(violations(admin, world, table))
-            for column in PRIVATE[table].references:
+            fixed = PRIVATE[table].fixed if verb == UPDATE else frozenset()
+            for column in PRIVATE[table].references.keys() - fixed:
                 assert f"{verb} {column} " in found, name
 
 
