@@ -6,6 +6,7 @@ nobody's yet (or no longer anybody's), and may be changed freely.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +66,9 @@ class Context:
     def uses(self, model_name: str, column: str) -> bool:
         table = self.table(model_name)
         return table is not None and column in self.known.columns[table]
+
+
+Rule = Callable[[Any, Context], Iterator[Danger]]
 
 
 def table_of(model: ModelState) -> str | None:

@@ -1,13 +1,13 @@
 """What may not be done to a table while the version before is running.
 
-One rule for each kind of operation. Tables and columns that came after the last release
-are nobody's yet, and anything goes with them; see `migration_context`.
+One rule for each kind of operation; those for columns are in `migration_field_rules`.
+Tables and columns that came after the last release are nobody's yet, and anything goes
+with them; see `migration_context`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.postgres.operations import (
@@ -17,35 +17,18 @@ from django.contrib.postgres.operations import (
     RemoveIndexConcurrently,
     ValidateConstraint,
 )
-from django.db import connection, models
+from django.db import models
 from django.db.migrations import operations
 from django.db.migrations.operations.base import Operation
 
-from pingvas.core.db.migration_context import Context, Danger, Field, column_of, name_of
+from pingvas.core.db.migration_context import Context, Danger, Rule, column_of, name_of
+from pingvas.core.db.migration_field_rules import FIELD_RULES
 from pingvas.core.db.migration_sql import dangers_in_sql
 from pingvas.core.db.operations import (
     AddFilledField,
     AddUniqueConcurrently,
-    ContractRename,
-    DropForgottenField,
     ForgetField,
-    SetNotNull,
 )
-
-# Defaults that PostgreSQL computes once for the statement, not for each row.
-STABLE_DEFAULTS = {"now", "statement_timestamp", "transaction_timestamp"}
-
-
-Rule = Callable[[Any, Context], Iterator[Danger]]
-RULES: dict[type[Operation], Rule] = {}
-
-
-def _rule(*kinds: type[Operation]) -> Callable[[Rule], Rule]:
-    def register(rule: Rule) -> Rule:
-        RULES.update(dict.fromkeys(kinds, rule))
-        return rule
-
-    return register
 
 
 def dangers_of(operation: Operation, context: Context) -> Iterator[Danger]:
@@ -99,98 +82,6 @@ def _of_any(operation: Operation, context: Context) -> Iterator[Danger]:
         )
 
 
-@_rule(operations.AddField)
-def _add_field(operation: Any, context: Context) -> Iterator[Danger]:
-    new = operation.field
-    if context.table(operation.model_name) is None or new.many_to_many:
-        return
-    name = name_of(operation)
-    if not (new.null or new.generated or new.has_db_default()):
-        yield Danger(
-            "required-column",
-            name,
-            "The running version inserts rows without it: every insert would fail.",
-            "null=True now, FillField and SetNotNull in the next release; or a "
-            "db_default",
-        )
-    if new.generated or (new.has_db_default() and not _is_stable(new.db_default)):
-        yield Danger(
-            "rewritten-table",
-            name,
-            "A value computed for each row rewrites the whole table under a lock.",
-            "AddFilledField",
-        )
-    yield from _new_checks(operation, None, new)
-
-
-def _is_stable(default: Any) -> bool:
-    if isinstance(default, models.Value) or not hasattr(default, "resolve_expression"):
-        return True
-    return str(getattr(default, "function", "")).lower() in STABLE_DEFAULTS
-
-
-def _new_checks(operation: Any, old: Field | None, new: Field) -> Iterator[Danger]:
-    """Indexes and checks that come with a field's own options."""
-    name = name_of(operation)
-    if new.unique and not (old and old.unique):
-        yield Danger(
-            "unique-column",
-            name,
-            "Building its index stops every writer of the table.",
-            "a UniqueConstraint by AddUniqueConcurrently",
-        )
-    elif _has_index(new) and not (old and _has_index(old)):
-        yield Danger(
-            "indexed-column",
-            name,
-            "Building its index stops every writer of the table.",
-            "no db_index (our ForeignKey has none), and AddIndexConcurrently",
-        )
-    if _has_check(new) and not (old and _has_check(old)):
-        yield Danger(
-            "checked-column",
-            name,
-            "Its CHECK is tested on every row under a lock.",
-            "a CheckConstraint by AddConstraintNotValid, then ValidateConstraint",
-        )
-
-
-def _has_index(item: Field) -> bool:
-    return bool(getattr(item, "db_index", False))
-
-
-def _has_check(item: Field) -> bool:
-    return item.get_internal_type() in connection.data_type_check_constraints
-
-
-@_rule(operations.RemoveField)
-def _remove_field(operation: Any, context: Context) -> Iterator[Danger]:
-    old = context.model(operation.model_name).fields[operation.name]
-    if context.uses(operation.model_name, column_of(operation.name, old)):
-        yield Danger(
-            "removed-column",
-            name_of(operation),
-            "The running version reads and writes it in every query of the table.",
-            "ForgetField now, DropForgottenField in the next release",
-        )
-
-
-@_rule(operations.RenameField)
-def _rename_field(operation: Any, context: Context) -> Iterator[Danger]:
-    old = context.model(operation.model_name).fields[operation.old_name]
-    column = column_of(operation.old_name, old)
-    moved = column != column_of(operation.new_name, old)
-    if moved and context.uses(operation.model_name, column):
-        yield Danger(
-            "renamed-column",
-            name_of(operation),
-            "The running version asks for the column by its old name.",
-            "ExpandRename now, ContractRename in the next release; or keep the "
-            "column by db_column",
-        )
-
-
-@_rule(operations.DeleteModel)
 def _delete_model(operation: Any, context: Context) -> Iterator[Danger]:
     if context.table(operation.name) is not None:
         yield Danger(
@@ -202,14 +93,12 @@ def _delete_model(operation: Any, context: Context) -> Iterator[Danger]:
         )
 
 
-@_rule(operations.RenameModel)
 def _rename_model(operation: Any, context: Context) -> Iterator[Danger]:
     named = "db_table" in context.model(operation.old_name).options
     if context.table(operation.old_name) is not None and not named:
         yield _renamed_table(operation)
 
 
-@_rule(operations.AlterModelTable)
 def _alter_model_table(operation: Any, context: Context) -> Iterator[Danger]:
     table = context.table(operation.name)
     if table is not None and table != operation.table:
@@ -225,77 +114,6 @@ def _renamed_table(operation: Any) -> Danger:
     )
 
 
-@_rule(operations.AlterField)
-def _alter_field(operation: Any, context: Context) -> Iterator[Danger]:
-    if context.table(operation.model_name) is None:
-        return
-    old, new = _rendered(operation, context)
-    name = name_of(operation)
-    if old.column != new.column:
-        yield Danger(
-            "renamed-column",
-            name,
-            "The running version asks for the column by its old name.",
-            "ExpandRename now, ContractRename in the next release",
-        )
-    if not _widens(_type(old), _type(new)):
-        yield Danger(
-            "changed-type",
-            name,
-            f"From {_type(old)} to {_type(new)} rewrites the table under a lock, and "
-            "the running version goes on writing the old type.",
-            "ExpandRename with `field`, `to_new` and `to_old`",
-        )
-    if old.null and not new.null:
-        yield Danger(
-            "not-null",
-            name,
-            "Every row is read under a lock that stops readers and writers.",
-            "FillField, then SetNotNull",
-        )
-    if old.has_db_default() and not (new.has_db_default() or new.null):
-        yield Danger(
-            "dropped-default",
-            name,
-            "The running version leaves the value to the database.",
-            "keep the db_default until the next release",
-        )
-    yield from _new_checks(operation, old, new)
-
-
-def _rendered(operation: Any, context: Context) -> tuple[Field, Field]:
-    """The field before and after, bound to their models: types need the relations."""
-    after = context.before.clone()
-    operation.state_forwards(context.migration.app_label, after)
-    key = (context.migration.app_label, operation.model_name)
-    old, new = (
-        state.apps.get_model(*key)._meta.get_field(operation.name)
-        for state in (context.before.clone(), after)
-    )
-    return old, new
-
-
-def _type(item: Field) -> str:
-    collation = getattr(item, "db_collation", None)
-    return f"{item.db_type(connection)}{f' {collation}' if collation else ''}"
-
-
-SIZED = re.compile(r"(varchar|numeric)\((\d+)(?:, (\d+))?\)")
-
-
-def _widens(old: str, new: str) -> bool:
-    """Whether PostgreSQL only notes the new type, leaving the rows as they are."""
-    if old == new:
-        return True
-    before, after = SIZED.fullmatch(old), SIZED.fullmatch(new)
-    if before and before[1] == "varchar" and new in {"text", "varchar"}:
-        return True
-    if not before or not after or before[1] != after[1] or before[3] != after[3]:
-        return False
-    return int(after[2]) >= int(before[2])
-
-
-@_rule(operations.AddIndex)
 def _add_index(operation: Any, context: Context) -> Iterator[Danger]:
     if context.table(operation.model_name) is not None:
         yield Danger(
@@ -306,7 +124,6 @@ def _add_index(operation: Any, context: Context) -> Iterator[Danger]:
         )
 
 
-@_rule(operations.RemoveIndex)
 def _remove_index(operation: Any, context: Context) -> Iterator[Danger]:
     if operation.name in context.known.indexes:
         yield Danger(
@@ -317,7 +134,6 @@ def _remove_index(operation: Any, context: Context) -> Iterator[Danger]:
         )
 
 
-@_rule(operations.AddConstraint)
 def _add_constraint(operation: Any, context: Context) -> Iterator[Danger]:
     if context.table(operation.model_name) is None:
         return
@@ -336,11 +152,6 @@ def _add_constraint(operation: Any, context: Context) -> Iterator[Danger]:
     )
 
 
-@_rule(
-    operations.AlterUniqueTogether,
-    operations.AlterIndexTogether,
-    operations.AlterOrderWithRespectTo,
-)
 def _alter_together(operation: Any, context: Context) -> Iterator[Danger]:
     if context.table(operation.name) is not None:
         yield Danger(
@@ -351,7 +162,6 @@ def _alter_together(operation: Any, context: Context) -> Iterator[Danger]:
         )
 
 
-@_rule(ValidateConstraint)
 def _validate(operation: Any, context: Context) -> Iterator[Danger]:
     added = {
         other.constraint.name
@@ -367,44 +177,6 @@ def _validate(operation: Any, context: Context) -> Iterator[Danger]:
         )
 
 
-@_rule(SetNotNull)
-def _set_not_null(operation: Any, context: Context) -> Iterator[Danger]:
-    column = column_of(operation.name, operation.field)
-    table = context.table(operation.model_name)
-    unknown = table is not None and not context.uses(operation.model_name, column)
-    if unknown and not operation.field.has_db_default():
-        yield Danger(
-            "required-column",
-            name_of(operation),
-            "The running version does not know the column and inserts NULL.",
-            "SetNotNull in the next release, or a db_default",
-        )
-
-
-@_rule(DropForgottenField)
-def _drop_forgotten(operation: Any, context: Context) -> Iterator[Danger]:
-    column = column_of(operation.name, operation.field)
-    if context.uses(operation.model_name, column):
-        yield _too_early(operation, "ForgetField")
-
-
-@_rule(ContractRename)
-def _contract_rename(operation: Any, context: Context) -> Iterator[Danger]:
-    column = column_of(operation.old_name, operation.old_field)
-    if context.uses(operation.model_name, column):
-        yield _too_early(operation, "ExpandRename")
-
-
-def _too_early(operation: Any, first: str) -> Danger:
-    return Danger(
-        "contracted-too-early",
-        name_of(operation),
-        "The running version still reads and writes the old column.",
-        f"a release that has the {first}, then this in the one after it",
-    )
-
-
-@_rule(operations.RunPython)
 def _run_python(operation: Any, context: Context) -> Iterator[Danger]:
     if context.migration.atomic and operation.atomic is not False:
         yield Danger(
@@ -415,7 +187,6 @@ def _run_python(operation: Any, context: Context) -> Iterator[Danger]:
         )
 
 
-@_rule(operations.RunSQL)
 def _run_sql(operation: Any, context: Context) -> Iterator[Danger]:
     known = context.known
     for rule, target, why, instead in dangers_in_sql(
@@ -424,19 +195,10 @@ def _run_sql(operation: Any, context: Context) -> Iterator[Danger]:
         yield Danger(rule, target, why, instead)
 
 
-@_rule(
-    AddConstraintNotValid,
-    AddFilledField,
-    AddIndexConcurrently,
-    AddUniqueConcurrently,
-    ForgetField,
-    RemoveIndexConcurrently,
-)
 def _made_for_this(operation: Any, context: Context) -> Iterator[Danger]:
     return iter(())
 
 
-@_rule(operations.SeparateDatabaseAndState)
 def _separate(operation: Any, context: Context) -> Iterator[Danger]:
     before = context.before.clone()
     for part in operation.database_operations:
@@ -458,3 +220,27 @@ def _forgotten(operation: Any, context: Context) -> Iterator[Danger]:
             "The new version inserts rows without it, and the column forbids NULL.",
             "ForgetField",
         )
+
+
+RULES: dict[type[Operation], Rule] = {
+    **FIELD_RULES,
+    operations.DeleteModel: _delete_model,
+    operations.RenameModel: _rename_model,
+    operations.AlterModelTable: _alter_model_table,
+    operations.AddIndex: _add_index,
+    operations.RemoveIndex: _remove_index,
+    operations.AddConstraint: _add_constraint,
+    operations.AlterUniqueTogether: _alter_together,
+    operations.AlterIndexTogether: _alter_together,
+    operations.AlterOrderWithRespectTo: _alter_together,
+    ValidateConstraint: _validate,
+    operations.RunPython: _run_python,
+    operations.RunSQL: _run_sql,
+    AddConstraintNotValid: _made_for_this,
+    AddFilledField: _made_for_this,
+    AddIndexConcurrently: _made_for_this,
+    AddUniqueConcurrently: _made_for_this,
+    ForgetField: _made_for_this,
+    RemoveIndexConcurrently: _made_for_this,
+    operations.SeparateDatabaseAndState: _separate,
+}
