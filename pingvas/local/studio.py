@@ -135,8 +135,8 @@ def announce_quarters(servers: LocalServers) -> None:
         say(
             f"데이터베이스 폴더: {servers.postgres.notice} (root로 실행 중이며 이 폴더"
             "에서는 사용자 네임스페이스를 쓸 수 없음)",
-            f"The database lies in {servers.postgres.notice}: PostgreSQL refuses to run "
-            "as root, and no user namespace can be used for this folder.",
+            f"The database lies in {servers.postgres.notice}: PostgreSQL refuses to "
+            "run as root, and no user namespace can be used for this folder.",
         )
 
 
