@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-RUNTIME_FILES := requirements.txt constraints.txt
+RUNTIME_FILES := requirements.txt requirements-worker.txt requirements-web.txt constraints.txt
 DEV_FILES := requirements-dev.txt $(RUNTIME_FILES)
 PYTEST_ARGS ?=
 
@@ -78,8 +78,7 @@ format: install-dev ## rewrite the code in the house style
 
 lock: venv ## rewrite constraints.txt from a fresh environment
 	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	grep -v '^-c ' requirements.txt > "$$work/requirements.txt"; \
-	cp requirements-dev.txt "$$work/"; \
+	cp requirements*.txt "$$work/"; sed -i '/^-c /d' "$$work"/requirements*.txt; \
 	$(PY) -m venv "$$work/venv"; \
 	"$$work/venv/bin/python" -m pip install -r "$$work/requirements-dev.txt"; \
 	echo '# Every package at the version the tests ran with. Rewritten by `make lock`.' \
