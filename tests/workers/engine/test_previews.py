@@ -14,9 +14,9 @@ from tests.workers.engine.conftest import make_spec, run
 from tests.workers.engine.plain import pixels
 from workers.engine import previews
 from workers.engine.decoding import encode_latents, unpack
+from workers.engine.denoising import StepTap
 from workers.engine.previews import (
     PreviewPainter,
-    StepTap,
     fit_latent_map,
     paint,
     predicted_picture,
@@ -203,5 +203,5 @@ def test_packed_flux_latents_unpack_as_the_pipeline_does(engine, folders):
 def test_the_tap_keeps_the_signature_that_pipelines_inspect():
     noise = noise_config("sd15", {})
     scheduler = make_scheduler("sd15", "euler_a", noise, 4)
-    StepTap(scheduler)
+    StepTap(scheduler, [])
     assert "generator" in inspect.signature(scheduler.step).parameters
