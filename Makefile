@@ -10,8 +10,10 @@ RUNTIME_FILES := requirements.txt requirements-worker.txt requirements-web.txt c
 DEV_FILES := requirements-dev.txt $(RUNTIME_FILES)
 PYTEST_ARGS ?=
 
-# Static checks read the settings but reach no server.
+# Static checks read the settings but reach no server, and need not say so.
 STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=localhost \
+	LOG_LEVEL=ERROR DB_POOL_MIN=0 DB_POOL_TIMEOUT=1 \
+	PYTHONWARNINGS="ignore:Got an error checking a consistent migration history" \
 	DATABASE_URL=postgresql://app_user:none@127.0.0.1:1/pingvas_db \
 	DATABASE_OWNER_URL=postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db \
 	REDIS_URL=redis://127.0.0.1:1/0

@@ -18,7 +18,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pingvas.settings")
 
 from django.conf import settings
 
-MAINTENANCE_QUEUE = "maintenance"
+from pingvas.schedule import MAINTENANCE_QUEUE, SWEEP_QUEUE
+
 # Highest first: kombu asks the queues in the order of their declaration.
 TIER_QUEUES = [
     f"queue:{tier}" for tier in ("enterprise", "studio", "pro", "starter", "free")
@@ -46,7 +47,9 @@ app.conf.update(
     task_ignore_result=True,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    task_queues=[_queue(name) for name in [*TIER_QUEUES, MAINTENANCE_QUEUE]],
+    task_queues=[
+        _queue(name) for name in [*TIER_QUEUES, SWEEP_QUEUE, MAINTENANCE_QUEUE]
+    ],
     task_default_queue=MAINTENANCE_QUEUE,
     task_time_limit=GLOBAL_TIME_LIMIT_SECONDS,
     worker_prefetch_multiplier=1,

@@ -247,6 +247,8 @@ def s3_storage() -> dict[str, Any]:
 S3_SSE = ["AES256", "aws:kms", "none"]
 S3_ADDRESSING = ["auto", "path", "virtual"]
 STORAGE_BACKEND = env_choice("STORAGE_BACKEND", ["local", "s3"], "local")
+# What `images.s3_bucket` says of pictures stored from now on.
+STORAGE_BUCKET = env_str("S3_BUCKET") if STORAGE_BACKEND == "s3" else "local"
 STORAGES: dict[str, dict[str, Any]] = {
     "default": s3_storage()
     if STORAGE_BACKEND == "s3"
@@ -263,6 +265,10 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "pingvas.core.api.errors.answer_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+
+# What this Celery worker does; a generation worker serves the tiers named.
+WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")
+WORKER_TIERS = env_list("WORKER_TIERS", "enterprise,studio,pro,starter,free")
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
 
