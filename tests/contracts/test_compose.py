@@ -13,7 +13,8 @@ from django.core.management import get_commands
 from psycopg.conninfo import conninfo_to_dict
 from uvicorn.main import main as uvicorn
 
-from pingvas.celery import MAINTENANCE_QUEUE, TIER_QUEUES
+from pingvas.celery import TIER_QUEUES, app
+from pingvas.schedule import MAINTENANCE_QUEUE, SWEEP_QUEUE
 from tests.contracts.house import ROOMS, ROOT
 from tests.contracts.settings_names import explained_names
 from tests.core.programs import MINIMAL, PRODUCTION
@@ -138,7 +139,9 @@ def test_the_workers_take_every_queue_the_highest_tier_first(services, dockerfil
     generation = image_command(dockerfile, "worker")
     assert after(generation, "--queues").split(",") == TIER_QUEUES
     maintenance = services["maintenance"]["command"]
-    assert after(maintenance, "--queues") == MAINTENANCE_QUEUE
+    assert after(maintenance, "--queues").split(",") == [SWEEP_QUEUE, MAINTENANCE_QUEUE]
+    declared = {queue.name for queue in app.conf.task_queues}
+    assert declared == {*TIER_QUEUES, SWEEP_QUEUE, MAINTENANCE_QUEUE}
 
 
 def test_the_workers_answer_to_the_names_that_are_asked(services, dockerfile):
