@@ -2,12 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth import password_validation
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from pingvas.core.db.actor import IDENTITY, acting_as
 from pingvas.core.db.functions import Now
+from pingvas.core.errors import InvalidRequest, PingvasError
+
+
+class EmailTaken(PingvasError):
+    code = "email_taken"
+    status = 409
+    message = _("There is already an account with this e-mail address.")
+
+
+def sign_up(*, email: str, password: str, display_name: str = "") -> User:
+    """Make an account; InvalidRequest names each field at fault, EmailTaken a twin."""
+    email = User.objects.normalize_email(email)
+    user = User(email=email, display_name=display_name.strip() or None)
+    problems: dict[str, list[str]] = {}
+    checks: list[tuple[str, Callable[[], None]]] = [
+        ("email", lambda: validate_email(email)),
+        ("password", lambda: password_validation.validate_password(password, user)),
+    ]
+    for field, check in checks:
+        try:
+            check()
+        except ValidationError as error:
+            problems[field] = list(error.messages)
+    if problems:
+        raise InvalidRequest(fields=problems)
+    user.set_password(password)
+    try:
+        with acting_as(IDENTITY), transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        if "users_email_key" in str(error):
+            raise EmailTaken(fields={"email": [str(EmailTaken.message)]}) from None
+        raise
+    return user
+
+
+def keep_account(
+    *, email: str, password: str, display_name: str, is_staff: bool = False
+) -> User:
+    """Make the account, or give the one there this password and these rights."""
+    with acting_as(IDENTITY):
+        user = User.objects.filter(email=email).first() or User(email=email)
+        user.display_name = display_name
+        user.is_staff = user.is_superuser = is_staff
+        if not user.check_password(password):
+            user.set_password(password)
+        user.save()
+    return user
 
 
 def record_sign_in(sender: Any, user: User, **kwargs: Any) -> None:

@@ -83,7 +83,8 @@ class Subscription(models.Model):
             Index(
                 fields=["grace_period_end"],
                 name="idx_subscriptions_grace_period",
-                condition=Q(status="past_due", grace_period_end__isnull=False),
+                # Two Qs: one would sort its conditions by name.
+                condition=Q(status="past_due") & Q(grace_period_end__isnull=False),
             ),
         ]
 
@@ -140,9 +141,7 @@ class CreditTransaction(models.Model):
     job = ForeignKey("generation.GenerationJob", "SET NULL", null=True, blank=True)
     subscription = ForeignKey(Subscription, "SET NULL", null=True, blank=True)
     description = models.TextField(null=True, blank=True)
-    balance_after = models.IntegerField(
-        db_comment="트랜잭션 후 잔액 스냅샷 (감사용)"
-    )
+    balance_after = models.IntegerField(db_comment="트랜잭션 후 잔액 스냅샷 (감사용)")
     idempotency_key = models.CharField(max_length=200)
     sequence = models.BigIntegerField()
     created_at = created_at()
@@ -184,3 +183,82 @@ class CreditTransaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount:+d} {self.type}"
+
+
+class HoldKind(models.TextChoices):
+    """What a hold is for; also the type of the posting that settles it."""
+
+    GENERATION_USAGE = "generation_usage"
+    API_USAGE = "api_usage"
+
+
+class HoldStatus(models.TextChoices):
+    HELD = "held"
+    SETTLED = "settled"
+    RELEASED = "released"
+
+
+class CreditHold(models.Model):
+    """Credits set aside for one job. Not a posting: a hold never changes the balance.
+
+    Held until the job ends, then settled (`settled_amount` was charged) or released
+    (nothing was); from then on the row is never changed.
+    """
+
+    id = uuid_key()
+    user = ForeignKey(settings.AUTH_USER_MODEL, "CASCADE")
+    job = OneToOneField("generation.GenerationJob", "CASCADE")
+    kind = models.CharField(max_length=20, choices=HoldKind)
+    amount = models.IntegerField(db_comment="예약한 크레딧 (견적, 청구 상한)")
+    status = models.CharField(
+        max_length=20,
+        choices=HoldStatus,
+        default=HoldStatus.HELD,
+        db_default=HoldStatus.HELD.value,
+    )
+    settled_amount = models.IntegerField(
+        null=True, blank=True, db_comment="실제 청구한 크레딧"
+    )
+    created_at = created_at()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "credit_holds"
+        db_table_comment = "작업별 크레딧 예약"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=HoldKind.values), name="credit_holds_kind_check"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0), name="credit_holds_amount_check"
+            ),
+            # Every branch names NULL itself: a CHECK that is unknown would pass.
+            models.CheckConstraint(
+                condition=Q(
+                    status="held", settled_amount__isnull=True, resolved_at__isnull=True
+                )
+                | Q(
+                    status="settled",
+                    settled_amount__isnull=False,
+                    settled_amount__gte=1,
+                    settled_amount__lte=F("amount"),
+                    resolved_at__isnull=False,
+                )
+                | Q(
+                    status="released",
+                    settled_amount__isnull=True,
+                    resolved_at__isnull=False,
+                ),
+                name="credit_holds_status_check",
+            ),
+        ]
+        indexes = [
+            Index(
+                fields=["user"],
+                name="idx_credit_holds_held_user_id",
+                condition=Q(status="held"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} credits {self.status}"

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from pingvas.core.db.functions import GenRandomUUID, Now
 from pingvas.core.db.schema import (
     ForeignKey,
     GinIndex,
     Index,
+    OneToOneField,
     created_at,
     updated_at,
     uuid_key,
 )
+
+LARGEST_BATCH = 8
+MOST_ATTEMPTS = 3
 
 
 class JobStatus(models.TextChoices):
@@ -67,6 +73,27 @@ class GenerationJob(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
 
+    # The submission: "four pictures" is four jobs of one batch.
+    batch_id = models.UUIDField(default=uuid4, db_default=GenRandomUUID())
+    batch_index = models.SmallIntegerField(default=0, db_default=0)
+    batch_size = models.SmallIntegerField(default=1, db_default=1)
+    resolved_seed = models.BigIntegerField(null=True, blank=True)
+    quoted_credits = models.IntegerField(default=1, db_default=1)
+    retried_from = ForeignKey("self", "SET NULL", null=True, blank=True)
+    request_id = models.CharField(max_length=64, default="-", db_default="-")
+
+    # Who runs it, and until when. `attempt` guards every write of that worker.
+    attempt = models.SmallIntegerField(default=0, db_default=0)
+    worker_id = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+
+    # How it went: milliseconds by phase, and the size of the forward pass.
+    error_code = models.CharField(max_length=50, null=True, blank=True)
+    timings = models.JSONField(null=True, blank=True)
+    pass_size = models.SmallIntegerField(null=True, blank=True)
+
     class Meta:
         db_table = "generation_jobs"
         db_table_comment = "이미지 생성 작업 (큐 및 이력)"
@@ -91,6 +118,33 @@ class GenerationJob(models.Model):
                 condition=Q(cfg_scale__gte=1, cfg_scale__lte=20),
                 name="generation_jobs_cfg_scale_check",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    batch_size__gte=1,
+                    batch_size__lte=LARGEST_BATCH,
+                    batch_index__gte=0,
+                    batch_index__lt=F("batch_size"),
+                ),
+                name="generation_jobs_batch_check",
+            ),
+            models.UniqueConstraint(
+                fields=["batch_id", "batch_index"],
+                name="generation_jobs_batch_id_batch_index_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(quoted_credits__gte=1),
+                name="generation_jobs_quoted_credits_check",
+            ),
+            models.CheckConstraint(
+                condition=Q(attempt__gte=0, attempt__lte=MOST_ATTEMPTS),
+                name="generation_jobs_attempt_check",
+            ),
+            # A lease belongs to running jobs, and every running job has one.
+            models.CheckConstraint(
+                condition=Q(status="in_progress", lease_expires_at__isnull=False)
+                | (~Q(status="in_progress") & Q(lease_expires_at__isnull=True)),
+                name="generation_jobs_lease_check",
+            ),
         ]
         indexes = [
             Index(fields=["user"], name="idx_generation_jobs_user_id"),
@@ -105,10 +159,131 @@ class GenerationJob(models.Model):
                 fields=["user", "status", "-created_at"],
                 name="idx_generation_jobs_user_status",
             ),
+            # The next job of one user, whatever the length of the backlog.
+            Index(
+                fields=["user", "-priority", "created_at", "id"],
+                name="idx_generation_jobs_claim",
+                condition=Q(status__in=["pending", "queued"]),
+            ),
+            Index(
+                fields=["user", "created_at", "id"],
+                name="idx_generation_jobs_oldest",
+                condition=Q(status__in=["pending", "queued"]),
+            ),
+            Index(
+                fields=["user", "batch_id"],
+                name="idx_generation_jobs_running",
+                condition=Q(status="in_progress"),
+            ),
+            Index(
+                fields=["lease_expires_at"],
+                name="idx_generation_jobs_lease",
+                condition=Q(status="in_progress"),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.model} {self.status}"
+
+
+class QueueShare(models.Model):
+    """A user's place in the fair queue, and the lock around their jobs' statuses.
+
+    Virtual time is credits divided by the tier's weight: who used little, or pays for
+    much, has the smaller `virtual_finish` and goes first. `claimable` says that a job
+    waits and the running limit leaves room for it.
+    """
+
+    user = OneToOneField(settings.AUTH_USER_MODEL, "CASCADE", primary_key=True)
+    tier = models.CharField(max_length=20)
+    running_limit = models.SmallIntegerField(default=1, db_default=1)
+    running = models.SmallIntegerField(default=0, db_default=0)
+    waiting_since = models.DateTimeField(null=True)
+    claimable = models.BooleanField(default=False, db_default=False)
+    virtual_start = models.FloatField(default=0.0, db_default=0.0)
+    virtual_finish = models.FloatField(default=0.0, db_default=0.0)
+
+    class Meta:
+        db_table = "queue_shares"
+        indexes = [
+            Index(
+                fields=["virtual_finish"],
+                name="idx_queue_shares_virtual_finish",
+                condition=Q(claimable__eq=True),
+            ),
+            Index(
+                fields=["tier"],
+                name="idx_queue_shares_tier",
+                condition=Q(claimable__eq=True),
+            ),
+            Index(
+                fields=["virtual_start"],
+                name="idx_queue_shares_virtual_start",
+                condition=Q(waiting_since__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tier} at {self.virtual_start}"
+
+
+class QueueClock(models.Model):
+    """One row: the virtual time at which a newcomer joins. It never runs backwards."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    virtual_time = models.FloatField(default=0.0, db_default=0.0)
+
+    class Meta:
+        db_table = "queue_clock"
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="queue_clock_one_row_check")
+        ]
+
+    def __str__(self) -> str:
+        return f"virtual time {self.virtual_time}"
+
+
+class Worker(models.Model):
+    """A worker process and what it serves; gone when its heartbeat stops."""
+
+    id = uuid_key()
+    name = models.CharField(max_length=200)
+    tiers = ArrayField(models.TextField())
+    # NULL: every model. Otherwise the names that fit this device.
+    served_models = ArrayField(models.TextField(), null=True, blank=True)
+    warm_models = ArrayField(models.TextField(), default=list)
+    hardware_class = models.CharField(max_length=100)
+    device_memory = models.BigIntegerField(db_comment="bytes")
+    started_at = created_at()
+    heartbeat_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "generation_workers"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hardware_class})"
+
+
+class ModelSpeed(models.Model):
+    """How fast a model was seen to run on a class of hardware.
+
+    Exponentially weighted means: milliseconds for one step and megapixel, and
+    milliseconds around the steps (prompt, decoding, encoding) for one megapixel.
+    """
+
+    pk = models.CompositePrimaryKey("model", "hardware_class")
+    model = models.CharField(max_length=200)
+    hardware_class = models.CharField(max_length=100)
+    step_milliseconds = models.FloatField()
+    around_milliseconds = models.FloatField()
+    samples = models.IntegerField(default=1, db_default=1)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "model_speeds"
+
+    def __str__(self) -> str:
+        return f"{self.model} on {self.hardware_class}"
 
 
 class Workflow(models.Model):

@@ -1,4 +1,4 @@
-"""The people of the tests: alice owns, bob has nothing to do with her, dana is staff."""
+"""The people of the tests: alice owns, bob is a stranger to her, dana is staff."""
 
 from __future__ import annotations
 

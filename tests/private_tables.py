@@ -23,6 +23,9 @@ PRIVATE = {
     "board_images",
     "ai_models",
     "workflows",
+    "credit_holds",
+    "idempotency_keys",
+    "queue_shares",
 }
 _PRIVATE = re.compile(rf'"({"|".join(sorted(PRIVATE))})"')
 

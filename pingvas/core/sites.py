@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.contrib.admin import autodiscover
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
@@ -19,10 +20,10 @@ class AdminConfig(SimpleAdminConfig):
 
     def ready(self) -> None:
         super().ready()
-        self.module.autodiscover()
+        autodiscover()
 
 
-class PingvasAdminSite(UnfoldAdminSite):
+class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped package
     """Staff see every row: their requests act as the service once they are let in."""
 
     site_header = _("Pingvas staff")
@@ -40,4 +41,7 @@ class PingvasAdminSite(UnfoldAdminSite):
                 become(SERVICE)
             return view(request, *args, **kwargs)
 
-        return super().admin_view(as_service, cacheable)
+        wrapped: Callable[..., HttpResponseBase] = super().admin_view(
+            as_service, cacheable
+        )
+        return wrapped

@@ -14,10 +14,10 @@ from django.db.models import Field, Lookup
 class _Operator(Lookup[Any]):
     operator: str
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)
-        return f"{left} {self.operator} {right}", [*left_params, *right_params]
+        return f"{left} {self.operator} {right}", (*left_params, *right_params)
 
 
 @Field.register_lookup

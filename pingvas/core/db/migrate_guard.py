@@ -1,4 +1,4 @@
-"""Stop a migration before it makes tables in the wrong schema or for the wrong owner."""
+"""Stop a migration before it makes tables in the wrong place or for the wrong owner."""
 
 from __future__ import annotations
 

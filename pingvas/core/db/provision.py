@@ -70,9 +70,7 @@ def _make_roles(admin: psycopg.Connection, wanted: Provision) -> Iterator[str]:
 
 
 def _make_database(admin: psycopg.Connection, name: str) -> list[str]:
-    if admin.execute(
-        "SELECT 1 FROM pg_database WHERE datname = %s", [name]
-    ).fetchone():
+    if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
         return [f"database {name} is there"]
     admin.execute(
         sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(
@@ -93,7 +91,8 @@ def _make_schemas(admin: psycopg.Connection, database: str) -> Iterator[str]:
     admin.execute(f"GRANT USAGE ON SCHEMA extensions TO {everybody}")
     admin.execute(
         sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
-            sql.Identifier(database), sql.SQL(", ").join(map(sql.Identifier, LOGIN_ROLES))
+            sql.Identifier(database),
+            sql.SQL(", ").join(map(sql.Identifier, LOGIN_ROLES)),
         )
     )
     for schema in SCHEMAS:

@@ -42,7 +42,9 @@ def _with_action(deconstructed: Any, action: str) -> Any:
     return name, path, args, {**kwargs, "db_on_delete": action}
 
 
-def _references(field: models.ForeignKey[Any, Any], action: str, connection: Any) -> str:
+def _references(
+    field: models.ForeignKey[Any, Any], action: str, connection: Any
+) -> str:
     quote = connection.ops.quote_name
     table = quote(field.remote_field.model._meta.db_table)
     column = quote(field.target_field.column)
@@ -78,7 +80,7 @@ class OneToOneField(models.OneToOneField[_ST, _GT]):
 
 
 def uuid_key() -> models.UUIDField[Any, Any]:
-    """A primary key made in Python and, for statements from outside, in the database."""
+    """A key made in Python and, for statements from outside, in the database."""
     return models.UUIDField(
         primary_key=True, default=uuid4, db_default=GenRandomUUID(), editable=False
     )

@@ -1,0 +1,135 @@
+"""What may be read about a user's credits. Never locks, never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Exists, Func, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from accounts.models import User
+from accounts.tiers import Tier
+from billing.models import (
+    CreditBalance,
+    CreditHold,
+    CreditTransaction,
+    HoldKind,
+    HoldStatus,
+    TransactionType,
+)
+
+GRANTS = (TransactionType.SUBSCRIPTION_GRANT, TransactionType.SUBSCRIPTION_UPGRADE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceSummary:
+    """A user's credits, 1 credit being 1 second of GPU time.
+
+    held: set aside for jobs that have not ended. available: what new jobs may hold.
+    The month is the calendar month in UTC, by the database's clock.
+    """
+
+    balance: int = 0
+    held: int = 0
+    available: int = 0
+    granted_this_month: int = 0
+    used_this_month: int = 0
+    last_granted_at: datetime | None = None
+
+
+class _MonthStart(Func):
+    template = "date_trunc('month', now(), 'UTC')"
+    arity = 0
+    output_field = models.DateTimeField()
+
+
+class _FreeMonthKey(Func):
+    """`free:{user}:2026-11`: the calendar month of the database's clock."""
+
+    template = (
+        "('free:' || %(expressions)s || ':' "
+        "|| to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'))"
+    )
+    arity = 1
+    output_field = models.TextField()
+
+
+def _total(rows: models.QuerySet[Any]) -> Coalesce:
+    """The sum of `amount` as a subquery: 0 for no rows, and one statement in all."""
+    grouped = rows.order_by().values("user_id").annotate(total=Sum("amount"))
+    return Coalesce(Subquery(grouped.values("total")), 0)
+
+
+def held_by(user_id: UUID | OuterRef) -> Coalesce:
+    """Expression: credits held for the user's live jobs."""
+    return _total(CreditHold.objects.filter(user_id=user_id, status=HoldStatus.HELD))
+
+
+def held_credits(user_id: UUID) -> int:
+    """Credits held for the user's live jobs."""
+    held = CreditHold.objects.filter(user_id=user_id, status=HoldStatus.HELD)
+    total: int = held.aggregate(total=Coalesce(Sum("amount"), 0))["total"]
+    return total
+
+
+def get_balance_summary(user_id: UUID) -> BalanceSummary:
+    """The figures of one instant; all zero for a user without a balance row."""
+    this_month = CreditTransaction.objects.filter(
+        user_id=OuterRef("user_id"), created_at__gte=_MonthStart()
+    )
+    row = (
+        CreditBalance.objects.filter(user_id=user_id)
+        .annotate(
+            held=held_by(OuterRef("user_id")),
+            granted=_total(this_month.filter(type__in=GRANTS)),
+            used=_total(this_month.filter(type__in=HoldKind.values)),
+        )
+        .first()
+    )
+    if row is None:
+        return BalanceSummary()
+    return BalanceSummary(
+        balance=row.balance,
+        held=row.held,
+        available=row.balance - row.held,
+        granted_this_month=row.granted,
+        used_this_month=-row.used,
+        last_granted_at=row.last_granted_at,
+    )
+
+
+def get_due_free_month(user_id: UUID) -> str | None:
+    """The idempotency key of the free month, while the user has a claim to it.
+
+    None for other tiers and closed accounts, and once the ledger has the grant.
+    """
+    granted = CreditTransaction.objects.filter(idempotency_key=OuterRef("month_key"))
+    free = User.objects.filter(pk=user_id, tier=Tier.FREE, is_active=True)
+    due = free.annotate(month_key=_FreeMonthKey("id")).exclude(Exists(granted))
+    return due.values_list("month_key", flat=True).first()
+
+
+def transactions_for(user_id: UUID) -> models.QuerySet[CreditTransaction]:
+    """The user's postings, newest first; `sequence` is the key to page by."""
+    return CreditTransaction.objects.filter(user_id=user_id).order_by("-sequence")
+
+
+def get_transactions_page(
+    user_id: UUID, *, before: int | None = None, limit: int = 50
+) -> list[CreditTransaction]:
+    """Up to `limit` postings older than the one with the sequence `before`."""
+    rows = transactions_for(user_id)
+    if before is not None:
+        rows = rows.filter(sequence__lt=before)
+    return list(rows[:limit])
+
+
+def holds_for_jobs(job_ids: Iterable[UUID]) -> dict[UUID, CreditHold]:
+    """The hold of each of the jobs that has one."""
+    holds = CreditHold.objects.filter(job_id__in=list(job_ids))
+    return {hold.job_id: hold for hold in holds}

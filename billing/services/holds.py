@@ -1,0 +1,199 @@
+"""Holds: what a job may cost at most, set aside while it is under way.
+
+Place a hold in the transaction that inserts the job; settle or release it in the one
+that ends the job. Each call may be repeated: a hold that is resolved stays as it is,
+and the call answers what the first one did.
+
+Lock order: balance, then hold. A caller that locks its job does so before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import CreditHold, HoldKind, HoldStatus, TransactionType
+from billing.selectors import held_by, holds_for_jobs
+from billing.services.announcements import announce_balance
+from billing.services.ledger import lock_balance, lock_balance_of_job, post
+from pingvas.core.db.functions import Now
+from pingvas.core.errors import PingvasError
+
+MILLISECONDS_PER_CREDIT = 1000
+
+
+class InsufficientCredits(PingvasError):
+    """Fewer credits are available than the jobs may cost; `data` has the figures."""
+
+    code: ClassVar[str] = "insufficient_credits"
+    status: ClassVar[int] = 402
+    message = _("You do not have enough credits for this.")
+
+    def __init__(self, *, needed: int, available: int) -> None:
+        super().__init__(needed=needed, available=available, missing=needed - available)
+
+
+class HoldConflict(PingvasError):
+    """One of the jobs has a hold already, on other terms."""
+
+    code: ClassVar[str] = "hold_conflict"
+    status: ClassVar[int] = 409
+    message = _("Credits are already reserved for this job, on other terms.")
+
+
+class HoldNotFound(PingvasError):
+    """No hold of this job is visible to the actor."""
+
+    code: ClassVar[str] = "hold_not_found"
+    status: ClassVar[int] = 404
+    message = _("No credits are reserved for this job.")
+
+
+def credits_for(milliseconds: int) -> int:
+    """Whole credits for a time, every second begun counting; no floats, no surprises.
+
+    ValueError for a negative time.
+    """
+    if milliseconds < 0:
+        raise ValueError(f"a job cannot have run for {milliseconds} ms")
+    return -(-milliseconds // MILLISECONDS_PER_CREDIT)
+
+
+def place_hold(
+    *, user_id: UUID, job_id: UUID, amount: int, kind: str = HoldKind.GENERATION_USAGE
+) -> CreditHold:
+    """Set `amount` credits aside for one job; see `place_holds`."""
+    [hold] = place_holds(user_id=user_id, amounts={job_id: amount}, kind=kind)
+    return hold
+
+
+@transaction.atomic(savepoint=False)
+def place_holds(
+    *,
+    user_id: UUID,
+    amounts: Mapping[UUID, int],
+    kind: str = HoldKind.GENERATION_USAGE,
+) -> list[CreditHold]:
+    """Set credits aside for every job of `amounts` (credits by job id), or for none.
+
+    Returns the holds in the order given. InsufficientCredits when the available credits
+    do not cover them all, HoldConflict when a job has a hold on other terms.
+    """
+    _check_amounts(amounts)
+    balance = lock_balance(user_id)
+    held, known = _count_held(user_id, amounts)
+    if known:
+        return _placed_before(user_id, amounts, HoldKind(kind))
+    needed, available = sum(amounts.values()), balance.balance - held
+    if needed > available:
+        raise InsufficientCredits(needed=needed, available=available)
+    holds = CreditHold.objects.bulk_create(
+        CreditHold(user_id=user_id, job_id=job_id, amount=amount, kind=HoldKind(kind))
+        for job_id, amount in amounts.items()
+    )
+    announce_balance(user_id, balance=balance.balance, held=held + needed)
+    return holds
+
+
+def _check_amounts(amounts: Mapping[UUID, int]) -> None:
+    if not amounts or min(amounts.values()) < 1:
+        raise ValueError("every job of a hold needs an amount of at least 1 credit")
+
+
+def _count_held(user_id: UUID, jobs: Mapping[UUID, int]) -> tuple[int, int]:
+    """Credits held for the user, and how many of the jobs have a hold already."""
+    asked = Q(job_id__in=list(jobs))
+    found = CreditHold.objects.filter(
+        Q(user_id=user_id, status=HoldStatus.HELD) | asked
+    ).aggregate(
+        held=Coalesce(
+            Sum("amount", filter=Q(user_id=user_id, status=HoldStatus.HELD)), 0
+        ),
+        known=Count("id", filter=asked),
+    )
+    return found["held"], found["known"]
+
+
+def _placed_before(
+    user_id: UUID, amounts: Mapping[UUID, int], kind: HoldKind
+) -> list[CreditHold]:
+    holds = holds_for_jobs(amounts)
+    for job_id, amount in amounts.items():
+        hold = holds.get(job_id)
+        terms = hold and (hold.user_id, hold.amount, hold.kind)
+        if terms != (user_id, amount, kind):
+            raise HoldConflict
+    return [holds[job_id] for job_id in amounts]
+
+
+def settle_hold(*, job_id: UUID, milliseconds: int) -> int:
+    """Charge a completed job for the GPU time it is billed for; returns the credits.
+
+    Every second begun counts, at least one, never more than was held. An external call
+    (`api_usage`) costs its quoted price, however long it took. Raises HoldNotFound.
+    """
+    ran = max(1, credits_for(milliseconds))
+    return _resolve(
+        job_id, lambda hold: hold.amount if hold.kind == HoldKind.API_USAGE else ran
+    )
+
+
+def settle_cancelled(*, job_id: UUID, milliseconds: int) -> int:
+    """Charge a cancelled job for the GPU time it had; returns the credits.
+
+    A job that was stopped before its first step (0 ms) is released and costs nothing.
+    Raises HoldNotFound.
+    """
+    ran = credits_for(milliseconds)
+    return _resolve(job_id, lambda hold: ran)
+
+
+def release_hold(*, job_id: UUID) -> int:
+    """Give everything back: the job failed, was blocked or lost. Raises HoldNotFound.
+
+    Returns the charge, which is 0 unless the job had been settled before.
+    """
+    return _resolve(job_id, lambda hold: 0)
+
+
+@transaction.atomic(savepoint=False)
+def _resolve(job_id: UUID, price: Callable[[CreditHold], int]) -> int:
+    balance = lock_balance_of_job(job_id)
+    if balance is None:
+        raise HoldNotFound
+    hold, held = _lock_hold(job_id)
+    if hold.status != HoldStatus.HELD:
+        return hold.settled_amount or 0
+    charge = min(price(hold), hold.amount)
+    if charge:
+        post(
+            balance,
+            type=TransactionType(hold.kind),
+            amount=-charge,
+            idempotency_key=f"settle:{job_id}",
+            job_id=job_id,
+        )
+    CreditHold.objects.filter(pk=hold.pk).update(
+        status=HoldStatus.SETTLED if charge else HoldStatus.RELEASED,
+        settled_amount=charge or None,
+        resolved_at=Now(),
+    )
+    left = held - hold.amount
+    announce_balance(balance.user_id, balance=balance.balance, held=left)
+    return charge
+
+
+def _lock_hold(job_id: UUID) -> tuple[CreditHold, int]:
+    """The locked hold, and what is held for its user altogether."""
+    hold = (
+        CreditHold.objects.select_for_update(of=("self",))
+        .annotate(held_in_all=held_by(OuterRef("user_id")))
+        .get(job_id=job_id)
+    )
+    return hold, hold.held_in_all

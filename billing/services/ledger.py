@@ -1,0 +1,174 @@
+"""The ledger: the only place that changes `credit_balances.balance`.
+
+Lock order everywhere in billing: the user's balance row first, then that user's holds.
+Whoever holds the balance row is alone with the user's credits: a statement sent after
+the lock sees all that was committed before, and nothing moves until the commit.
+
+Services run in the caller's transaction and without savepoints: an error that a caller
+catches has doomed that transaction, so that nothing is ever half booked.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID, uuid4
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from accounts.tiers import Tier, limits_for
+from billing.models import CreditBalance, CreditHold, CreditTransaction, TransactionType
+from billing.plans import grant_amount
+from billing.selectors import GRANTS, get_due_free_month, held_credits
+from billing.services.announcements import announce_balance
+from pingvas.core.errors import PingvasError
+
+
+class PostingConflict(PingvasError):
+    """The idempotency key belongs to a posting with other content."""
+
+    code: ClassVar[str] = "posting_conflict"
+    status: ClassVar[int] = 409
+    message = _("This was already booked with other content.")
+
+
+class BalanceTooLow(PingvasError):
+    """The posting would leave less than its floor."""
+
+    code: ClassVar[str] = "balance_too_low"
+    status: ClassVar[int] = 409
+    message = _("The balance does not cover this change.")
+
+
+def _locked(rows: QuerySet[CreditBalance]) -> QuerySet[CreditBalance]:
+    return rows.select_for_update(of=("self",))
+
+
+def lock_balance(user_id: UUID) -> CreditBalance:
+    """The user's balance row, locked until the transaction ends.
+
+    Makes the row on first need and grants the free month that is due. Raises
+    TransactionManagementError outside a transaction.
+    """
+    balance = _lock_row(user_id) or _make_row(user_id)
+    due = get_due_free_month(user_id)
+    if due:
+        _grant_free_month(balance, due)
+    return balance
+
+
+def lock_balance_of_job(job_id: UUID) -> CreditBalance | None:
+    """The locked balance that the job's hold belongs to; None without such a hold."""
+    # Whose hold it is never changes, so it may be read before the lock.
+    owner = CreditHold.objects.filter(job_id=job_id).values("user_id")
+    return _locked(CreditBalance.objects.filter(user_id__in=owner)).first()
+
+
+def _lock_row(user_id: UUID) -> CreditBalance | None:
+    return _locked(CreditBalance.objects.filter(user_id=user_id)).first()
+
+
+def _make_row(user_id: UUID) -> CreditBalance:
+    # Of several that make it at once, all but one wait here for the first to commit.
+    CreditBalance.objects.bulk_create(
+        [CreditBalance(user_id=user_id)], ignore_conflicts=True
+    )
+    return _locked(CreditBalance.objects.filter(user_id=user_id)).get()
+
+
+def _grant_free_month(balance: CreditBalance, key: str) -> None:
+    """Post the month's free credits; a grant that the cap makes zero is posted too."""
+    quota = limits_for(Tier.FREE).monthly_credits or 0
+    post(
+        balance,
+        type=TransactionType.SUBSCRIPTION_GRANT,
+        amount=grant_amount(quota=quota, balance=balance.balance),
+        idempotency_key=key,
+        description="free month",
+    )
+    held = held_credits(balance.user_id)
+    announce_balance(balance.user_id, balance=balance.balance, held=held)
+
+
+# One flight for both halves of a posting. The conflict clause sees a key even where
+# row security hides the posting that has it.
+_POST = """
+WITH posted AS (
+    INSERT INTO credit_transactions (
+        id, user_id, amount, type, job_id, subscription_id, description,
+        balance_after, idempotency_key, sequence
+    ) VALUES (
+        %(id)s, %(user_id)s, %(amount)s, %(type)s, %(job_id)s, %(subscription_id)s,
+        %(description)s, %(balance_after)s, %(idempotency_key)s,
+        (SELECT coalesce(max(sequence), 0) + 1 FROM credit_transactions
+         WHERE user_id = %(user_id)s)
+    )
+    ON CONFLICT (idempotency_key) DO NOTHING
+    RETURNING *
+), moved AS (
+    UPDATE credit_balances
+    SET balance = posted.balance_after,
+        last_granted_at =
+            CASE WHEN %(granted)s THEN now() ELSE credit_balances.last_granted_at END
+    FROM posted WHERE credit_balances.user_id = posted.user_id
+)
+SELECT * FROM posted
+"""
+
+
+def post(
+    balance: CreditBalance,
+    *,
+    type: TransactionType,
+    amount: int,
+    idempotency_key: str,
+    job_id: UUID | None = None,
+    subscription_id: UUID | None = None,
+    description: str | None = None,
+    floor: int = 0,
+) -> CreditTransaction:
+    """Book `amount` credits on a balance that `lock_balance` gave, and move it.
+
+    Told again with the same key and content, it returns the first posting and changes
+    nothing; with other content it raises PostingConflict. BalanceTooLow when less than
+    `floor` credits would remain.
+    """
+    content = {
+        "user_id": balance.user_id,
+        "type": type.value,
+        "amount": amount,
+        "job_id": job_id,
+        "subscription_id": subscription_id,
+        "description": description,
+    }
+    balance_after = balance.balance + amount
+    if amount < 0 and balance_after < floor:
+        return _replay(idempotency_key, content, BalanceTooLow())
+    posted = list(
+        CreditTransaction.objects.raw(
+            _POST,
+            content
+            | {
+                "id": uuid4(),
+                "balance_after": balance_after,
+                "idempotency_key": idempotency_key,
+                "granted": type in GRANTS,
+            },
+        )
+    )
+    if not posted:
+        return _replay(idempotency_key, content, PostingConflict())
+    balance.balance = balance_after
+    return posted[0]
+
+
+def _replay(
+    key: str, content: dict[str, object], otherwise: PingvasError
+) -> CreditTransaction:
+    """The posting that has the key already; raises `otherwise` when none is seen."""
+    first = CreditTransaction.objects.filter(idempotency_key=key).first()
+    if first is None:
+        raise otherwise
+    if any(getattr(first, name) != value for name, value in content.items()):
+        raise PostingConflict
+    return first
