@@ -15,6 +15,7 @@ class StoredPicture:
 
     bucket: str
     key: str
+    sha256: str
     file_size: int
     width: int
     height: int
@@ -31,6 +32,7 @@ def record_image(*, job_id: UUID, user_id: UUID, picture: StoredPicture) -> Imag
         job_id=job_id,
         s3_bucket=picture.bucket,
         s3_key=picture.key,
+        sha256=picture.sha256,
         thumbnail_url=f"/api/v1/images/{image_id}/thumbnail",
         width=picture.width,
         height=picture.height,

@@ -32,6 +32,14 @@ def models_for(user: User) -> QuerySet[AIModel]:
     ).order_by("name", "id")
 
 
+def model_by_name(name: str) -> AIModel:
+    """For workers: also one that takes no new jobs any more. Acts as the service."""
+    model = AIModel.objects.filter(name=name).first()
+    if model is None:
+        raise ModelNotFound
+    return model
+
+
 def access_model(user: User, name: str) -> AIModel:
     """The model that `user` may make pictures with.
 

@@ -96,10 +96,10 @@ def fail_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
 
 
 @transaction.atomic
-def give_back_job(attempt: Attempt) -> GenerationJob:
-    """Put the job back for another worker, or fail it when its attempts are used up."""
+def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
+    """Put the job back for another try, or fail it when its attempts are used up."""
     job = _lock_attempt(attempt)
-    _take_back(job)
+    _take_back(job, code, message)
     return job
 
 
@@ -143,7 +143,7 @@ def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
         .first()
     )
     if job is not None:
-        _take_back(job)
+        _take_back(job, "worker_lost", str(_("The worker was lost three times.")))
     return job
 
 
@@ -165,14 +165,14 @@ def _lock_attempt(attempt: Attempt) -> GenerationJob:
     return job
 
 
-def _take_back(job: GenerationJob) -> None:
+def _take_back(job: GenerationJob, code: str, message: str) -> None:
     if job.cancel_requested_at is not None:
         _cancel(job, 0)
     elif job.attempt < MOST_ATTEMPTS:
         _move(job, QUEUED, worker_id=None)
         announce(job, "job.queued", attempt=job.attempt)
     else:
-        _fail(job, "worker_lost", str(_("The worker was lost three times.")))
+        _fail(job, code, message)
 
 
 def _fail(job: GenerationJob, code: str, message: str) -> None:

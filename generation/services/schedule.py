@@ -94,6 +94,22 @@ _ADVANCE_CLOCK = """
 """
 
 
+_RENEW = """
+    UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
+    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
+    WHERE id = ours.job_id AND attempt = ours.number
+      AND status = 'in_progress' AND deadline_at > now()
+    RETURNING id, cancel_requested_at IS NOT NULL
+"""
+_LOOK = """
+    SELECT id, cancel_requested_at IS NOT NULL
+    FROM generation_jobs
+    JOIN unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
+        ON id = ours.job_id AND attempt = ours.number
+    WHERE status = 'in_progress' AND deadline_at > now() AND lease_expires_at > now()
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkerOffer:
     """What a worker can take: tiers, models (None: all) and those already loaded."""
@@ -143,20 +159,25 @@ def attempt_of(job: GenerationJob) -> Attempt:
     return Attempt(job_id=job.id, user_id=job.user_id, number=job.attempt)
 
 
-@transaction.atomic
 def renew_leases(attempts: Sequence[Attempt]) -> Standing:
     """Renew what is still ours and within its deadline, by the database's clock."""
+    return _standing(_RENEW, attempts)
+
+
+def read_standing(attempts: Sequence[Attempt]) -> Standing:
+    """The same look without renewing: cheap enough for every second."""
+    return _standing(_LOOK, attempts)
+
+
+def _standing(statement: str, attempts: Sequence[Attempt]) -> Standing:
     numbers: Mapping[UUID, int] = {a.job_id: a.number for a in attempts}
+    parameters = {
+        "jobs": list(numbers),
+        "numbers": list(numbers.values()),
+        "lease": LEASE,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE generation_jobs "
-            "SET lease_expires_at = now() + make_interval(secs => %s) "
-            "FROM unnest(%s::uuid[], %s::smallint[]) AS ours(job_id, number) "
-            "WHERE id = ours.job_id AND attempt = ours.number "
-            "AND status = 'in_progress' AND deadline_at > now() "
-            "RETURNING id, cancel_requested_at IS NOT NULL",
-            [LEASE.total_seconds(), list(numbers), list(numbers.values())],
-        )
+        cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     return Standing(
         held=frozenset(row[0] for row in rows),

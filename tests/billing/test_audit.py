@@ -1,0 +1,219 @@
+"""An auditor breaks the books where no code of ours could, and must be told."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from billing.services.audit import audit_ledger
+from billing.services.holds import (
+    place_hold,
+    release_hold,
+    settle_cancelled,
+    settle_hold,
+)
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from tests.billing.factories import make_job, make_owner
+from tests.database import admin_connection
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def books():
+    """A user with a job in every status, each as the services leave it.
+
+    Returns the job ids by status.
+    """
+    alice = make_owner("alice")
+    ends = {
+        "completed": lambda job: settle_hold(job_id=job, milliseconds=3000),
+        "failed": lambda job: release_hold(job_id=job),
+        "cancelled": lambda job: settle_cancelled(job_id=job, milliseconds=0),
+    }
+    jobs = {}
+    for status in ("pending", "queued", "in_progress", *ends):
+        job = make_job(alice.id, status)
+        jobs[status] = job.id
+        with acting_as(user_actor(alice.id)):
+            place_hold(user_id=alice.id, job_id=job.id, amount=10)
+        if status in ends:
+            with acting_as(SERVICE):
+                ends[status](job.id)
+    assert audit_ledger() == []
+    return jobs
+
+
+def forge(statement: str, *params: object) -> None:
+    """Change rows as no role of the product can: no trigger, no policy, no key."""
+    with admin_connection() as admin:
+        admin.execute("SET session_replication_role = replica")
+        assert admin.execute(statement, params).rowcount > 0
+
+
+def faults() -> list[str]:
+    return [fault.check for fault in audit_ledger()]
+
+
+def test_a_changed_balance_is_found(books):
+    forge("UPDATE credit_balances SET balance = balance + 1")
+    assert faults() == ["balance_differs"]
+
+
+def test_a_vanished_balance_is_found(books):
+    forge("DELETE FROM credit_balances")
+    assert faults() == ["balance_differs", "held_above_balance"]
+
+
+def test_a_balance_without_a_ledger_is_found(books):
+    forge(
+        "INSERT INTO credit_balances (user_id, balance) VALUES (%s, 5)",
+        make_owner("bob").id,
+    )
+    assert faults() == ["balance_differs"]
+
+
+def test_a_changed_amount_is_found(books):
+    forge("UPDATE credit_transactions SET amount = 301 WHERE sequence = 1")
+    assert faults() == ["broken_chain", "balance_differs"]
+
+
+def test_a_changed_last_balance_is_found(books):
+    forge(
+        "UPDATE credit_transactions SET balance_after = balance_after + 1 "
+        "WHERE sequence = 2"
+    )
+    assert faults() == ["broken_chain", "balance_differs"]
+
+
+def test_a_missing_posting_is_found(books):
+    forge("DELETE FROM credit_transactions WHERE sequence = 1")
+    assert faults() == ["broken_chain", "balance_differs"]
+
+
+def test_a_gap_in_the_sequence_is_found(books):
+    forge("UPDATE credit_transactions SET sequence = 5 WHERE sequence = 2")
+    assert faults() == ["broken_chain"]
+
+
+def test_a_hold_above_the_balance_is_found(books):
+    forge("UPDATE credit_holds SET amount = 999 WHERE job_id = %s", books["queued"])
+    assert faults() == ["held_above_balance"]
+
+
+def test_a_charge_above_the_hold_is_found(books):
+    # Booked consistently: only the hold can tell.
+    forge(
+        "UPDATE credit_transactions SET amount = -11, balance_after = 289 "
+        "WHERE sequence = 2"
+    )
+    forge("UPDATE credit_balances SET balance = 289")
+    assert faults() == ["usage_without_hold"]
+
+
+@pytest.mark.parametrize("column", ["kind = 'api_usage'", "settled_amount = 4"])
+def test_a_settled_hold_that_differs_from_its_posting_is_found(books, column):
+    forge(f"UPDATE credit_holds SET {column} WHERE status = 'settled'")  # noqa: S608
+    assert faults() == ["usage_without_hold"]
+
+
+def test_a_settled_job_that_was_never_posted_is_found(books):
+    forge("UPDATE credit_transactions SET job_id = NULL WHERE sequence = 2")
+    assert faults() == ["settled_not_posted_once"]
+
+
+def test_a_job_posted_twice_is_found(books):
+    forge(
+        "INSERT INTO credit_transactions (user_id, amount, type, job_id, "
+        "balance_after, idempotency_key, sequence) SELECT user_id, amount, type, "
+        "job_id, balance_after + amount, 'twice', 3 FROM credit_transactions "
+        "WHERE sequence = 2"
+    )
+    forge("UPDATE credit_balances SET balance = 294")
+    assert faults() == ["settled_not_posted_once"]
+
+
+def test_usage_of_a_released_job_is_found(books):
+    forge(
+        "UPDATE credit_holds SET status = 'released', settled_amount = NULL "
+        "WHERE job_id = %s",
+        books["completed"],
+    )
+    assert faults() == ["usage_without_hold", "hold_differs_from_job"]
+
+
+@pytest.mark.parametrize("status", ["pending", "queued", "in_progress"])
+def test_a_live_job_without_a_hold_is_found(books, status):
+    forge("DELETE FROM credit_holds WHERE job_id = %s", books[status])
+    assert faults() == ["hold_differs_from_job"]
+
+
+@pytest.mark.parametrize("status", ["pending", "queued", "in_progress"])
+def test_a_live_job_whose_hold_is_resolved_is_found(books, status):
+    forge(
+        "UPDATE credit_holds SET status = 'released', resolved_at = now() "
+        "WHERE job_id = %s",
+        books[status],
+    )
+    assert faults() == ["hold_differs_from_job"]
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_a_hold_that_outlives_its_job_is_found(books, status):
+    forge(
+        "UPDATE generation_jobs SET status = %s WHERE id = %s", status, books["queued"]
+    )
+    assert faults() == ["hold_differs_from_job"]
+
+
+@pytest.mark.parametrize(
+    ("was", "forged"), [("completed", "failed"), ("failed", "completed")]
+)
+def test_an_end_that_the_hold_does_not_match_is_found(books, was, forged):
+    forge("UPDATE generation_jobs SET status = %s WHERE id = %s", forged, books[was])
+    assert faults() == ["hold_differs_from_job"]
+
+
+def test_a_hold_of_another_user_is_found(books):
+    bob = make_owner("bob").id
+    forge(
+        "UPDATE credit_holds SET user_id = %s WHERE job_id = %s", bob, books["failed"]
+    )
+    assert faults() == ["hold_differs_from_job"]
+
+
+def test_the_command_ends_with_0_on_right_books(books):
+    out = io.StringIO()
+    call_command("audit_ledger", stdout=out)
+    assert out.getvalue() == "The books are right: 6 checks passed.\n"
+
+
+def test_the_command_names_the_rows_at_fault(books):
+    forge("DELETE FROM credit_holds WHERE job_id = %s", books["queued"])
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="1 rows at fault") as failed:
+        call_command("audit_ledger", stdout=out)
+    assert failed.value.returncode == 1
+    assert out.getvalue().startswith("hold_differs_from_job: user_id=")
+    assert f"job_id={books['queued']} job_status=queued" in out.getvalue()
+
+
+def test_programs_read_the_answer_as_json(books):
+    out = io.StringIO()
+    call_command("audit_ledger", json=True, stdout=out)
+    assert json.loads(out.getvalue())["ok"] is True
+
+    forge("UPDATE credit_balances SET balance = 1")
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("audit_ledger", json=True, stdout=out)
+    answer = json.loads(out.getvalue())
+    assert answer["ok"] is False
+    assert [fault["check"] for fault in answer["faults"]] == [
+        "balance_differs",
+        "held_above_balance",
+    ]
+    assert answer["faults"][0]["row"]["balance"] == 1
