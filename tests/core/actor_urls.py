@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -18,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gallery.models import Board
+from pingvas.core import health
 from pingvas.core.db.actor import current_actor
 from pingvas.core.errors import NotAllowed
 
@@ -42,7 +44,7 @@ def count_boards(request: HttpRequest) -> HttpResponse:
 
 
 def write(request: Any) -> None:
-    Board.objects.create(user_id=request.user.pk, name="kept?")
+    Board.objects.create(user_id=request.user.pk, name=str(uuid4()))
 
 
 def write_and_return(request: HttpRequest, status: int) -> HttpResponse:
@@ -135,6 +137,7 @@ def ask_user(get_response: GetResponse) -> GetResponse:
 urlpatterns = [
     path("admin/whoami", admin.site.admin_view(whoami)),
     path("admin/", admin.site.urls),
+    path("healthz", health.healthz),
     path("whoami", whoami),
     path("boards/count", count_boards),
     path("write/<int:status>", write_and_return),
