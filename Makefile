@@ -6,12 +6,14 @@
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-RUNTIME_FILES := requirements.txt constraints.txt
+RUNTIME_FILES := requirements.txt requirements-worker.txt requirements-web.txt constraints.txt
 DEV_FILES := requirements-dev.txt $(RUNTIME_FILES)
 PYTEST_ARGS ?=
 
-# Static checks read the settings but reach no server.
+# Static checks read the settings but reach no server, and need not say so.
 STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=localhost \
+	LOG_LEVEL=ERROR DB_POOL_MIN=0 DB_POOL_TIMEOUT=1 \
+	PYTHONWARNINGS="ignore:Got an error checking a consistent migration history" \
 	DATABASE_URL=postgresql://app_user:none@127.0.0.1:1/pingvas_db \
 	DATABASE_OWNER_URL=postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db \
 	REDIS_URL=redis://127.0.0.1:1/0
@@ -76,8 +78,7 @@ format: install-dev ## rewrite the code in the house style
 
 lock: venv ## rewrite constraints.txt from a fresh environment
 	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	grep -v '^-c ' requirements.txt > "$$work/requirements.txt"; \
-	cp requirements-dev.txt "$$work/"; \
+	cp requirements*.txt "$$work/"; sed -i '/^-c /d' "$$work"/requirements*.txt; \
 	$(PY) -m venv "$$work/venv"; \
 	"$$work/venv/bin/python" -m pip install -r "$$work/requirements-dev.txt"; \
 	echo '# Every package at the version the tests ran with. Rewritten by `make lock`.' \

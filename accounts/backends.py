@@ -29,7 +29,8 @@ class PasswordBackend(ModelBackend):
         return user if isinstance(user, User) else None
 
     def get_user(self, user_id: Any) -> User | None:
-        # Already the actor inside a request; consumers and commands come without one.
-        with acting_as(user_actor(user_id)):
+        # Already the actor inside a request, and then without a flight of its own;
+        # consumers and commands come without one.
+        with acting_as(user_actor(user_id), savepoint=False):
             user = super().get_user(user_id)
         return user if isinstance(user, User) else None

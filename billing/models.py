@@ -83,7 +83,8 @@ class Subscription(models.Model):
             Index(
                 fields=["grace_period_end"],
                 name="idx_subscriptions_grace_period",
-                condition=Q(status="past_due", grace_period_end__isnull=False),
+                # Two Qs: one would sort its conditions by name.
+                condition=Q(status="past_due") & Q(grace_period_end__isnull=False),
             ),
         ]
 

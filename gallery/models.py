@@ -48,6 +48,7 @@ class Image(models.Model):
     )
     view_count = models.IntegerField(default=0, db_default=0)
     metadata = models.JSONField(null=True, blank=True)
+    sha256 = models.CharField(max_length=64, null=True, blank=True)
     created_at = created_at()
 
     class Meta:

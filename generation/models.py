@@ -212,9 +212,14 @@ class QueueShare(models.Model):
                 condition=Q(claimable__eq=True),
             ),
             Index(
+                fields=["tier"],
+                name="idx_queue_shares_tier",
+                condition=Q(claimable__eq=True),
+            ),
+            Index(
                 fields=["virtual_start"],
                 name="idx_queue_shares_virtual_start",
-                condition=Q(claimable__eq=True),
+                condition=Q(waiting_since__isnull=False),
             ),
         ]
 

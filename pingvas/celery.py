@@ -7,15 +7,19 @@ delivered twice, late or never, and a job neither runs twice nor is lost.
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import Any
 
-from celery import Celery
+import django
+from celery import Celery, signals
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pingvas.settings")
 
 from django.conf import settings
 
-MAINTENANCE_QUEUE = "maintenance"
+from pingvas.schedule import MAINTENANCE_QUEUE, SWEEP_QUEUE
+
 # Highest first: kombu asks the queues in the order of their declaration.
 TIER_QUEUES = [
     f"queue:{tier}" for tier in ("enterprise", "studio", "pro", "starter", "free")
@@ -43,7 +47,9 @@ app.conf.update(
     task_ignore_result=True,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    task_queues=[_queue(name) for name in [*TIER_QUEUES, MAINTENANCE_QUEUE]],
+    task_queues=[
+        _queue(name) for name in [*TIER_QUEUES, SWEEP_QUEUE, MAINTENANCE_QUEUE]
+    ],
     task_default_queue=MAINTENANCE_QUEUE,
     task_time_limit=GLOBAL_TIME_LIMIT_SECONDS,
     worker_prefetch_multiplier=1,
@@ -53,3 +59,13 @@ app.conf.update(
     timezone="UTC",
 )
 app.autodiscover_tasks()
+import_module("pingvas.core.tracing")
+
+
+@signals.import_modules.connect
+def refuse_unsafe_start(**kwargs: Any) -> None:
+    """Worker and Beat send this signal once, before they touch the broker."""
+    django.setup()
+    from pingvas.core.checks import refuse_unsafe_production
+
+    refuse_unsafe_production()

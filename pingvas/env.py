@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 class SettingError(SystemExit):
@@ -50,7 +52,7 @@ def env_bool(name: str, *, default: bool) -> bool:
 
 def env_int(name: str, default: int, *, minimum: int = 0) -> int:
     value = os.environ.get(name, "") or str(default)
-    if not value.lstrip("-").isdigit() or int(value) < minimum:
+    if not WHOLE_NUMBER.fullmatch(value) or int(value) < minimum:
         raise SettingError(name, f"must be a whole number >= {minimum}, not {value!r}")
     return int(value)
 
@@ -64,5 +66,5 @@ def env_choice(name: str, choices: Sequence[str], default: str) -> str:
 
 def env_list(name: str, default: str = "") -> list[str]:
     """Comma-separated words; blanks are dropped."""
-    words = os.environ.get(name, default).split(",")
+    words = (os.environ.get(name, "") or default).split(",")
     return [word.strip() for word in words if word.strip()]

@@ -11,17 +11,24 @@ from contextvars import ContextVar
 from typing import Any
 from uuid import uuid4
 
+from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponseBase
 
 HEADER = "X-Request-ID"
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id"}
 
-_request_id: ContextVar[str] = ContextVar("pingvas_request_id", default="-")
+NO_REQUEST = "-"
+_request_id: ContextVar[str] = ContextVar("pingvas_request_id", default=NO_REQUEST)
 
 
 def current_request_id() -> str:
     return _request_id.get()
+
+
+def set_request_id(request_id: str) -> None:
+    """For requests and tasks, whose end is a signal of its own."""
+    _request_id.set(request_id)
 
 
 @contextmanager
@@ -43,10 +50,18 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get(HEADER, "")
         request_id = given if _SAFE_ID.fullmatch(given) else uuid4().hex
-        with request_id_scope(request_id):
-            response = self.get_response(request)
+        # Kept until the response is sent: Django logs a failed one after this.
+        set_request_id(request_id)
+        response = self.get_response(request)
         response[HEADER] = request_id
         return response
+
+
+def forget_request_id(**kwargs: Any) -> None:
+    set_request_id(NO_REQUEST)
+
+
+request_finished.connect(forget_request_id)
 
 
 class AddRequestId(logging.Filter):
@@ -66,7 +81,8 @@ class JsonFormatter(logging.Formatter):
             "request_id": current_request_id(),
             "message": record.getMessage(),
         }
-        line |= {key: value for key, value in vars(record).items() if key not in _OWN}
+        extra = {key: value for key, value in vars(record).items() if key not in _OWN}
+        line = extra | line
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
+import psycopg
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "pingvas.log.RequestIdMiddleware",
+    "pingvas.core.api.errors.ApiErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -101,8 +103,9 @@ def database(name: str, **options: Any) -> dict[str, Any]:
     """Django's form of the connection string in the variable `name`."""
     try:
         parts = conninfo_to_dict(env_secret(name))
-    except Exception as error:  # noqa: BLE001  # psycopg raises several kinds here
-        raise SettingError(name, f"is no PostgreSQL URL: {error}") from None
+    except psycopg.Error:
+        # The driver's own words would quote the password.
+        raise SettingError(name, "is no PostgreSQL URL: postgresql://...") from None
     return {
         "ENGINE": "pingvas.core.db.postgresql",
         "NAME": parts.pop("dbname", ""),
@@ -126,7 +129,7 @@ DATABASES = {
             "min_size": env_int("DB_POOL_MIN", 2),
             "max_size": env_int("DB_POOL_MAX", 30, minimum=1),
             "max_lifetime": 3600,
-            "timeout": 10,
+            "timeout": env_int("DB_POOL_TIMEOUT", 10, minimum=1),
         },
     )
 }
@@ -146,10 +149,12 @@ CACHES = {
 }
 # The cache may be away: sessions are then read from PostgreSQL.
 DJANGO_REDIS_IGNORE_EXCEPTIONS = True
+# Published to by `pingvas.core.events` without going through the layer.
+CHANNEL_PREFIX = "asgi"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": CHANNEL_PREFIX},
     }
 }
 
@@ -188,13 +193,64 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env_str("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+# Outside production files come from the apps' own folders: nothing is collected.
+STATIC_ROOT = (
+    env_str("STATIC_ROOT", str(BASE_DIR / "staticfiles")) if PRODUCTION else None
+)
 STATICFILES_DIRS = [BASE_DIR / "pingvas" / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(BASE_DIR / "media")))
+
+
+def s3_client_config() -> Any:
+    """Signature version 4; a store that is away is noticed within seconds."""
+    from botocore.config import Config
+
+    return Config(
+        signature_version="s3v4",
+        s3={"addressing_style": env_choice("S3_ADDRESSING", S3_ADDRESSING, "auto")},
+        connect_timeout=3,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+    )
+
+
+def s3_storage() -> dict[str, Any]:
+    """A private bucket: no ACL, nothing overwritten, links signed for five minutes."""
+    encryption = {"ServerSideEncryption": env_choice("S3_SSE", S3_SSE, "AES256")}
+    if encryption["ServerSideEncryption"] == "none":
+        encryption = {}
+    key_id = env_str("S3_SSE_KMS_KEY_ID", "")
+    if key_id and encryption.get("ServerSideEncryption") != "aws:kms":
+        raise SettingError("S3_SSE_KMS_KEY_ID", "needs S3_SSE=aws:kms")
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "endpoint_url": env_str("S3_ENDPOINT_URL", "") or None,
+            "region_name": env_str("S3_REGION", "us-east-1"),
+            "bucket_name": env_str("S3_BUCKET"),
+            # Both unset: the machine's own role, as boto3 finds it.
+            "access_key": env_secret("S3_ACCESS_KEY_ID", "") or None,
+            "secret_key": env_secret("S3_SECRET_ACCESS_KEY", "") or None,
+            "client_config": s3_client_config(),
+            "default_acl": None,
+            "file_overwrite": False,
+            "querystring_expire": 300,
+            "object_parameters": encryption
+            | ({"SSEKMSKeyId": key_id} if key_id else {}),
+        },
+    }
+
+
+S3_SSE = ["AES256", "aws:kms", "none"]
+S3_ADDRESSING = ["auto", "path", "virtual"]
+STORAGE_BACKEND = env_choice("STORAGE_BACKEND", ["local", "s3"], "local")
+# What `images.s3_bucket` says of pictures stored from now on.
+STORAGE_BUCKET = env_str("S3_BUCKET") if STORAGE_BACKEND == "s3" else "local"
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": s3_storage()
+    if STORAGE_BACKEND == "s3"
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
@@ -207,6 +263,10 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "pingvas.core.api.errors.answer_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+
+# What this Celery worker does; a generation worker serves the tiers named.
+WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")
+WORKER_TIERS = env_list("WORKER_TIERS", "enterprise,studio,pro,starter,free")
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
 

@@ -7,6 +7,8 @@ from django.urls import path
 
 from pingvas.core import health
 
+handler500 = "pingvas.core.api.errors.server_error"
+
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -11,7 +11,12 @@ from django.db import connections
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 # Rows that migrations make, not tests.
-KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+KEPT = {
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "queue_clock",
+}
 
 
 def connect(variable: str, database: str | None = None, **options: Any) -> Any:

@@ -67,7 +67,9 @@ def pytest_load_initial_conftests(
     early_config: pytest.Config,
 ) -> Generator[None, object, object]:
     """Come before pytest-django, which reads the settings in this very hook."""
-    if not _servers_are_given():
+    if _servers_are_given():
+        _take_own_redis_database()
+    else:
         home = take_home()
         os.environ.update(common_environment(home.path.parent))
         if early_config.known_args_namespace.no_servers:
@@ -82,6 +84,14 @@ def _servers_are_given() -> bool:
     return os.environ.get("PINGVAS_ENV") == "test" and all(
         os.environ.get(name) for name in ADDRESSES
     )
+
+
+def _take_own_redis_database() -> None:
+    """Keep the workers of one run apart: PostgreSQL's side is in conftest.py."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        server = os.environ["REDIS_URL"].rpartition("/")[0]
+        os.environ["REDIS_URL"] = f"{server}/{int(worker.removeprefix('gw')) + 1}"
 
 
 def take_home() -> FolderLock:

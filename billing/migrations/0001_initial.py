@@ -224,7 +224,7 @@ class Migration(migrations.Migration):
             model_name="subscription",
             index=pingvas.core.db.schema.Index(
                 condition=models.Q(
-                    ("grace_period_end__isnull", False), ("status", "past_due")
+                    ("status", "past_due"), ("grace_period_end__isnull", False)
                 ),
                 fields=["grace_period_end"],
                 name="idx_subscriptions_grace_period",

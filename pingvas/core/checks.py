@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
-from django.core.exceptions import ImproperlyConfigured
 
 SHORTEST_SECRET_KEY = 50
 VERIFIED_TLS = {"require", "verify-ca", "verify-full"}
@@ -42,12 +41,16 @@ def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [message for message in found if message]
 
 
+class UnsafeProduction(SystemExit):
+    """Ends the start with one line, as a wrong setting does."""
+
+
 def refuse_unsafe_production() -> None:
-    """For web and workers, which Django starts without running its checks."""
+    """For web and workers, which start without running Django's checks."""
     problems = [
-        message
+        f"{message.msg} ({message.id})"
         for message in run_checks(tags=[Tags.security])
         if (message.id or "").startswith("pingvas.")
     ]
     if problems:
-        raise ImproperlyConfigured("; ".join(str(message.msg) for message in problems))
+        raise UnsafeProduction(f"pingvas: {' '.join(problems)}")

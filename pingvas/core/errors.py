@@ -72,3 +72,9 @@ class ServiceUnavailable(PingvasError):
     code = "service_unavailable"
     status = 503
     message = _("A part of the service is away. Nothing was changed; try again soon.")
+
+
+class ServerError(PingvasError):
+    code = "server_error"
+    status = 500
+    message = _("Something went wrong on our side. Nothing was changed.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import connection
@@ -12,6 +13,9 @@ from django.http import HttpRequest, JsonResponse
 from pingvas.core.redis import redis_client
 
 log = logging.getLogger(__name__)
+
+# A probe that answers late counts as one that did not answer.
+PATIENCE_SECONDS = 2
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -33,8 +37,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def _ask_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    # Past Django's cursor: it would wait as long as a request does for a connection.
+    pool: Any = getattr(connection, "pool")  # noqa: B009  # the stubs lack it
+    pool.open()
+    with pool.connection(timeout=PATIENCE_SECONDS) as database:
+        database.execute("SELECT 1")
 
 
 def _answers(ask: Callable[[], object]) -> bool:

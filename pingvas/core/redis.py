@@ -59,6 +59,18 @@ def api_rate(ip_address: str) -> str:
     return f"ratelimit:ip:{ip_address}:api"
 
 
+def job_preview(job_id: UUID) -> str:
+    return f"job:{job_id}:preview"
+
+
+def event_counter(user_id: UUID) -> str:
+    return f"events:{user_id}:seq"
+
+
+def event_stream(user_id: UUID) -> str:
+    return f"events:{user_id}:stream"
+
+
 def model_cache(name: str) -> str:
     return f"model:cache:{name}"
 

@@ -125,11 +125,20 @@ def _move_out(
     folder = Path(kept.read_text(encoding="utf-8")) if kept.exists() else None
     if folder is None or not folder.is_dir():
         folder = Path(tempfile.mkdtemp(prefix="pingvas-", dir=OUTSIDE))
-        # The caller's packages may lie below a folder closed to that account.
-        shutil.copytree(programs.parent, folder / "programs", symlinks=True)
+        _copy_programs(programs, folder / "programs")
         os.chown(folder, account.pw_uid, account.pw_gid)
         write_private_file(kept, str(folder))
-    return Quarters(folder, folder / "programs" / "bin", user=account.pw_uid)
+    copied = folder / "programs" / programs.relative_to(programs.parents[2])
+    return Quarters(folder, copied, user=account.pw_uid)
+
+
+def _copy_programs(programs: Path, target: Path) -> None:
+    """Copy the wheel: the caller's packages may be closed to another account."""
+    packages = programs.parents[2]
+    # The programs look for the libraries beside their package.
+    for name in (programs.parents[1].name, f"{programs.parents[1].name}.libs"):
+        if (packages / name).is_dir():
+            shutil.copytree(packages / name, target / name, symlinks=True)
 
 
 def remove_quarters(home: Path) -> None:

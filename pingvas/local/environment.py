@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.redis import EmbeddedRedis
@@ -10,6 +12,30 @@ from pingvas.local.redis import EmbeddedRedis
 DATABASE = "pingvas_db"
 OWNER = "pingvas_owner"
 APP_USER = "app_user"
+
+# Kept from the web process and the workers; a set-up command gets those it names.
+PRIVILEGED = (
+    "DATABASE_ADMIN_URL",
+    "DATABASE_OWNER_URL",
+    "DB_OWNER_PASSWORD",
+    "DB_APP_PASSWORD",
+    "DB_READONLY_PASSWORD",
+    "DEMO_PASSWORD",
+    "STAFF_PASSWORD",
+)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The variables of this run, those that give power apart from the rest."""
+
+    common: Mapping[str, str]
+    privileged: Mapping[str, str]
+
+    def with_privileges(self, names: Iterable[str] = PRIVILEGED) -> dict[str, str]:
+        """Return the common variables and those of `names` that have a value."""
+        known = self.privileged
+        return {**self.common, **{name: known[name] for name in names if name in known}}
 
 
 def postgres_environment(
@@ -30,3 +56,33 @@ def postgres_environment(
 def redis_environment(redis: EmbeddedRedis) -> dict[str, str]:
     """Return the address of Redis."""
     return {"REDIS_URL": redis.url}
+
+
+def development_defaults(
+    folder: Path, credentials: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what the settings need besides the servers, unless the caller set it."""
+    return {
+        "PINGVAS_ENV": "development",
+        "SECRET_KEY": credentials["SECRET_KEY"],
+        "DB_SCHEMA": "dev_pingvas",
+        "ALLOWED_HOSTS": "localhost,127.0.0.1",
+        "MEDIA_ROOT": str(folder / "media"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def compose_environment(
+    given: Mapping[str, str], servers: Mapping[str, str], defaults: Mapping[str, str]
+) -> Environment:
+    """Merge the caller's variables with ours; an empty one counts as unset.
+
+    Args:
+        given: the caller's environment; wins over `defaults`.
+        servers: addresses and passwords of what we started; wins over `given`.
+    """
+    everything = {**defaults, **{k: v for k, v in given.items() if v}, **servers}
+    return Environment(
+        common={k: v for k, v in everything.items() if k not in PRIVILEGED},
+        privileged={k: v for k, v in everything.items() if k in PRIVILEGED},
+    )

@@ -63,6 +63,7 @@ class EmbeddedPostgres:
         self.data = self.quarters.folder / "data"
         self.process = ServerProcess(
             "PostgreSQL",
+            program="postgres",
             folder=self.data,
             pid_file=self.data / "postmaster.pid",
             stopping=[(signal.SIGINT, 20), (signal.SIGQUIT, 10), (signal.SIGKILL, 5)],
@@ -74,6 +75,11 @@ class EmbeddedPostgres:
         return int((self.home / "port").read_text(encoding="utf-8"))
 
     @property
+    def password(self) -> str:
+        """The superuser's password."""
+        return (self.home / "password").read_text(encoding="utf-8").strip()
+
+    @property
     def notice(self) -> str | None:
         """Where the data lie when they could not lie below `home`."""
         return None if self.quarters.folder == self.home else str(self.quarters.folder)
@@ -81,8 +87,7 @@ class EmbeddedPostgres:
     @property
     def admin_url(self) -> str:
         """The superuser's address of the maintenance database."""
-        password = (self.home / "password").read_text(encoding="utf-8").strip()
-        return self.url("postgres", password, "postgres")
+        return self.url("postgres", self.password, "postgres")
 
     def url(self, user: str, password: str, database: str) -> str:
         """Return the address of `database` for `user`; all three URL-safe."""

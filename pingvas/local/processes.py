@@ -123,3 +123,24 @@ def works_in(pid: int, folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def find_programs_in(folder: Path, program: str) -> list[int]:
+    """Return the ids of all processes of `program` that work in `folder`.
+
+    Empty where there is no /proc.
+    """
+    numbers = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return [
+        number
+        for number in numbers
+        if works_in(number, folder) and _program_of(number) == program
+    ]
+
+
+def _program_of(pid: int) -> str:
+    try:
+        # A program whose file was replaced meanwhile reads "postgres (deleted)".
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).partition(" ")[0]
+    except OSError:
+        return ""

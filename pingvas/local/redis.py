@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pingvas.local.errors import LocalError
 from pingvas.local.files import make_private_folder, read_or_make_password
@@ -33,6 +35,7 @@ class EmbeddedRedis:
         self.durable = durable
         self.process = ServerProcess(
             "Redis",
+            program="redis-server",
             folder=self.home,
             pid_file=self.home / "redis.pid",
             stopping=[(signal.SIGTERM, 10), (signal.SIGKILL, 5)],
@@ -52,7 +55,9 @@ class EmbeddedRedis:
     def answers(self) -> bool:
         """Whether this server has loaded its data and takes commands."""
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=2) as client:
+            with redis.Redis.from_url(
+                self.url, socket_timeout=2, retry=Retry(NoBackoff(), 0)
+            ) as client:
                 return bool(client.ping())
         except (redis.RedisError, FileNotFoundError):
             return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -9,7 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pingvas.local.errors import LocalError
-from pingvas.local.processes import end_process, read_last_lines, works_in
+from pingvas.local.processes import (
+    end_process,
+    find_programs_in,
+    read_last_lines,
+    works_in,
+)
 
 
 class ServerProcess:
@@ -17,6 +24,7 @@ class ServerProcess:
 
     Args:
         name: as people know it.
+        program: the file name of its program.
         folder: its working directory, by which it is recognised.
         pid_file: where the server writes its process id, on the first line.
         stopping: signals to end it with and the seconds to wait after each.
@@ -26,11 +34,13 @@ class ServerProcess:
         self,
         name: str,
         *,
+        program: str,
         folder: Path,
         pid_file: Path,
         stopping: Sequence[tuple[signal.Signals, float]],
     ) -> None:
         self.name = name
+        self.program = program
         self.folder = folder
         self.pid_file = pid_file
         self.stopping = stopping
@@ -48,14 +58,23 @@ class ServerProcess:
         return int(first)
 
     def stop(self) -> None:
-        """End the server; without effect when it does not run."""
+        """End the server and what it left; without effect when nothing runs."""
         pid = self.find()
         if pid is not None:
             end_process(pid, self.stopping, is_alive=lambda: self.find() is not None)
         if self.child is not None:
             self.child.wait()
             self.child = None
+        self._end_orphans()
         self.pid_file.unlink(missing_ok=True)
+
+    def _end_orphans(self) -> None:
+        """A backend outlives its killed server as long as its query runs."""
+        while orphans := find_programs_in(self.folder, self.program):
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
 
     def wait_until(
         self, answers: Callable[[], bool], *, log: Path, patience: float = 60.0

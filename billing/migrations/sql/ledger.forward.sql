@@ -1,3 +1,10 @@
+-- These functions run with the owner's rights, and app_user may make temporary tables
+-- and, as the specification has it, functions and operators in this schema. So nothing
+-- here may be looked up where app_user can put something that fits better:
+-- FROM CURRENT stores this path with pg_temp last (left out, it would come first), and
+-- what pg_catalog has only for any array or any record is named with its schema.
+SELECT set_config('search_path', current_setting('search_path') || ', pg_temp', true);
+
 -- The ledger is written once. The only change that passes is the foreign keys' own
 -- SET NULL, recognised by its effect: nothing but the reference of a parent that no
 -- longer exists becomes NULL.
@@ -18,7 +25,8 @@ BEGIN
         ) THEN
             expected.subscription_id := NULL;
         END IF;
-        IF expected IS NOT DISTINCT FROM NEW THEN
+        IF expected OPERATOR(pg_catalog.<>) OLD AND expected OPERATOR(pg_catalog.=) NEW
+        THEN
             RETURN NEW;
         END IF;
     END IF;
@@ -57,27 +65,37 @@ CREATE TRIGGER credit_transactions_chain
     BEFORE INSERT ON credit_transactions
     FOR EACH ROW EXECUTE FUNCTION check_ledger_chain();
 
--- At commit the balance is the ledger's last word. SECURITY DEFINER: by then the
+-- At commit the balance is the ledger's last word, for whoever had or has it; a user
+-- without postings may have a balance of 0 or none yet. SECURITY DEFINER: by then the
 -- transaction may act for somebody else, and the rule holds for everybody.
 CREATE FUNCTION check_balance_is_ledger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
+    holder credit_balances.user_id%TYPE;
     held credit_balances.balance%TYPE;
     posted credit_transactions.balance_after%TYPE;
 BEGIN
-    SELECT balance INTO held FROM credit_balances WHERE user_id = NEW.user_id;
-    SELECT balance_after INTO posted FROM credit_transactions
-        WHERE user_id = NEW.user_id ORDER BY sequence DESC LIMIT 1;
-    IF held IS DISTINCT FROM coalesce(posted, 0) THEN
-        RAISE EXCEPTION 'the balance of user % is %, but the ledger says %',
-            NEW.user_id, held, coalesce(posted, 0) USING ERRCODE = 'check_violation';
-    END IF;
+    FOR holder IN
+        SELECT DISTINCT user_id
+        FROM pg_catalog.unnest(ARRAY[OLD.user_id, NEW.user_id]) AS user_id
+        WHERE user_id IS NOT NULL
+    LOOP
+        SELECT balance INTO held FROM credit_balances WHERE user_id = holder;
+        SELECT balance_after INTO posted FROM credit_transactions
+            WHERE user_id = holder ORDER BY sequence DESC LIMIT 1;
+        IF held IS DISTINCT FROM posted
+            AND NOT (posted IS NULL AND coalesce(held, 0) = 0)
+        THEN
+            RAISE EXCEPTION 'the balance of user % is %, but the ledger says %',
+                holder, held, posted USING ERRCODE = 'check_violation';
+        END IF;
+    END LOOP;
     RETURN NULL;
 END;
 $$;
 
 CREATE CONSTRAINT TRIGGER credit_balances_match_ledger
-    AFTER INSERT OR UPDATE OF balance ON credit_balances
+    AFTER INSERT OR UPDATE OF balance, user_id OR DELETE ON credit_balances
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION check_balance_is_ledger();
 CREATE CONSTRAINT TRIGGER credit_transactions_match_balance

@@ -12,6 +12,23 @@ CREATE POLICY queue_shares_update_own ON queue_shares FOR UPDATE TO app_user
     USING (user_id = (SELECT nullif(current_setting('app.current_user_id', true), '')::uuid))
     WITH CHECK (user_id = (SELECT nullif(current_setting('app.current_user_id', true), '')::uuid));
 
+-- A retry names a job of the same user. Asked by a function: a policy whose subquery
+-- reads its own table is refused by PostgreSQL as infinite recursion.
+CREATE FUNCTION sees_job(job uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN EXISTS (SELECT 1 FROM generation_jobs WHERE id = job);
+
+ALTER POLICY generation_jobs_insert_own ON generation_jobs
+    WITH CHECK (
+        user_id = (SELECT nullif(current_setting('app.current_user_id', true), '')::uuid)
+        AND (retried_from_id IS NULL OR sees_job(retried_from_id))
+    );
+ALTER POLICY generation_jobs_update_own ON generation_jobs
+    WITH CHECK (
+        user_id = (SELECT nullif(current_setting('app.current_user_id', true), '')::uuid)
+        AND (retried_from_id IS NULL OR sees_job(retried_from_id))
+    );
+
 INSERT INTO queue_clock (id) VALUES (1);
 
 -- The one table of transitions, held by the database too: whoever writes, a finished

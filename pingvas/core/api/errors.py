@@ -1,13 +1,18 @@
-"""One shape for every error that the API answers."""
+"""One shape for every error that the API answers, whoever raised it."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError, transaction
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.views.defaults import server_error as server_error_page
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -18,23 +23,27 @@ from pingvas.core.errors import (
     NotFound,
     NotSignedIn,
     PingvasError,
+    ServerError,
     ServiceUnavailable,
     TooManyRequests,
 )
 
 log = logging.getLogger(__name__)
 
-
-class _Framework(PingvasError):
-    """An error of the framework's own that has no class of ours."""
+# Programs call these; people never see what they answer.
+API_PATHS = ("/api/", "/webhooks/")
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 def _fields(detail: Any, path: str = "") -> dict[str, list[str]]:
-    """Flatten DRF's nested detail: `{"a": {"b": ["x"]}}` becomes `{"a.b": ["x"]}`."""
+    """Flatten nested detail: `{"a": [{"b": ["x"]}]}` becomes `{"a.0.b": ["x"]}`."""
+    if isinstance(detail, list) and any(isinstance(item, dict) for item in detail):
+        detail = dict(enumerate(detail))
     if isinstance(detail, dict):
         found: dict[str, list[str]] = {}
         for key, value in detail.items():
-            found |= _fields(value, f"{path}.{key}" if path else str(key))
+            if value:
+                found |= _fields(value, f"{path}.{key}" if path else str(key))
         return found
     words = detail if isinstance(detail, list) else [detail]
     return {path or "request": [str(word) for word in words]}
@@ -47,8 +56,8 @@ def _translate(error: Exception) -> PingvasError | None:
     if isinstance(error, exceptions.ValidationError):
         return InvalidRequest(fields=_fields(error.detail))
     if isinstance(error, exceptions.Throttled):
-        return TooManyRequests(retry_after=getattr(error, "wait", None))
-    if isinstance(error, OperationalError | InterfaceError):
+        return TooManyRequests(retry_after=math.ceil(getattr(error, "wait", None) or 1))
+    if isinstance(error, DATABASE_AWAY):
         log.error("database unavailable", exc_info=error)
         return ServiceUnavailable()
     for kinds, ours in (
@@ -61,25 +70,78 @@ def _translate(error: Exception) -> PingvasError | None:
     return None
 
 
-def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER; None leaves an unknown error to become a logged 500."""
+def _headers(ours: PingvasError, error: Exception) -> dict[str, str]:
+    headers = {}
+    if "retry_after" in ours.data:
+        headers["Retry-After"] = str(ours.data["retry_after"])
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    return headers
+
+
+def _framework_answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's own 405, 406, 415 and the like, in our shape and with their headers."""
+    response = exception_handler(error, context)
+    if response is not None and isinstance(error, exceptions.APIException):
+        body = {"code": error.default_code, "message": str(error.detail)}
+        response.data = {"error": body}
+    return response
+
+
+def _unknown_answer(error: Exception, context: dict[str, Any]) -> Response:
+    """A 500 that Django's test client and error reporters still learn about."""
+    request = context["request"]._request
+    got_request_exception.send(sender=answer_error, request=request)
+    log.error("unhandled error at %s", request.path, exc_info=error)
+    return Response(ServerError().as_dict(), status=ServerError.status)
+
+
+def answer_error(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's EXCEPTION_HANDLER. Nothing that the view wrote is kept."""
     if transaction.get_connection().in_atomic_block:
         # DRF answers before any middleware sees the error: without this the view's
         # earlier writes would be committed.
         transaction.set_rollback(True)
     ours = _translate(error)
-    if ours is not None:
-        return _answer(ours)
-    response = exception_handler(error, context)
-    if response is not None and isinstance(error, exceptions.APIException):
-        framework = _Framework(str(error.detail)).as_dict()
-        framework["error"]["code"] = error.default_code
-        response.data = framework
+    if ours is None:
+        return _framework_answer(error, context) or _unknown_answer(error, context)
+    return Response(ours.as_dict(), status=ours.status, headers=_headers(ours, error))
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Django's handler500: an error outside any API view, perhaps for a person."""
+    response = server_error_page(request)
+    if isinstance(sys.exception(), DATABASE_AWAY):
+        response.status_code = ServiceUnavailable.status
     return response
 
 
-def _answer(error: PingvasError) -> Response:
-    response = Response(error.as_dict(), status=error.status)
-    if error.data.get("retry_after") is not None:
-        response["Retry-After"] = str(error.data["retry_after"])
-    return response
+class ApiErrorsMiddleware:
+    """Gives the shape to what Django itself answers under the API's paths.
+
+    An unknown path, a forbidden host or an error in a middleware becomes an HTML page
+    otherwise. Stands above every middleware that may fail.
+    """
+
+    KINDS: ClassVar[dict[int, type[PingvasError]]] = {
+        400: InvalidRequest,
+        403: NotAllowed,
+        404: NotFound,
+        503: ServiceUnavailable,
+    }
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        kind = response.get("Content-Type", "").partition(";")[0]
+        if (
+            response.status_code < 400
+            or kind != "text/html"
+            or not request.path.startswith(API_PATHS)
+        ):
+            return response
+        status = response.status_code
+        error = self.KINDS.get(status, ServerError if status >= 500 else PingvasError)
+        return JsonResponse(error().as_dict(), status=status)

@@ -49,11 +49,12 @@ NOBODY = Actor()
 IDENTITY = Actor(role="identity_user")
 SERVICE = Actor(role="service_user")
 
-_current: ContextVar[Actor] = ContextVar("pingvas_actor", default=NOBODY)
+# None outside every acting_as(): nothing would take a changed actor back from there.
+_current: ContextVar[Actor | None] = ContextVar("pingvas_actor", default=None)
 
 
 class ActorOutsideTransaction(RuntimeError):
-    """An actor is set but no transaction is open: every list would be empty."""
+    """An actor without a transaction: lists would be empty, or it would stay set."""
 
 
 def user_actor(user_id: UUID | str) -> Actor:
@@ -62,14 +63,18 @@ def user_actor(user_id: UUID | str) -> Actor:
 
 
 def current_actor() -> Actor:
-    return _current.get()
+    return _current.get() or NOBODY
 
 
 def become(actor: Actor, *, using: str = "default") -> None:
-    """Change the actor for the rest of the open transaction."""
+    """Change the actor for the rest of the enclosing `acting_as` block.
+
+    Raises ActorOutsideTransaction where there is none. A rolled-back savepoint takes
+    the change back.
+    """
     connection = connections[using]
-    if not connection.in_atomic_block:
-        raise ActorOutsideTransaction("become() needs an open transaction")
+    if _current.get() is None or not connection.in_atomic_block:
+        raise ActorOutsideTransaction("become() needs an enclosing acting_as()")
     if actor != _current.get():
         with connection.cursor() as cursor:
             cursor.execute(actor.statement)
@@ -77,27 +82,47 @@ def become(actor: Actor, *, using: str = "default") -> None:
 
 
 @contextmanager
-def acting_as(actor: Actor, *, using: str = "default") -> Iterator[None]:
+def acting_as(
+    actor: Actor, *, savepoint: bool = True, using: str = "default"
+) -> Iterator[None]:
     """Run the block as `actor`, in a transaction of its own or nested in the open one.
 
     The outermost transaction learns its actor in the same flight as BEGIN; see
-    `pingvas.core.db.postgresql`. An exception rolls the block back.
+    `pingvas.core.db.postgresql`. An exception rolls the block back. A nested block
+    costs a savepoint; without one (for reads) it costs nothing when the actor stays the
+    same, and an exception rolls back the enclosing block as well.
     """
     before = _current.get()
-    if not connections[using].in_atomic_block:
-        _current.set(actor)
-        try:
+    try:
+        if connections[using].in_atomic_block:
+            with _nested(actor, savepoint=savepoint, using=using):
+                yield
+        else:
+            _current.set(actor)
             with transaction.atomic(using=using):
                 yield
-        finally:
-            _current.set(before)
-        return
-    try:
-        with transaction.atomic(using=using):
-            become(actor, using=using)
-            yield
-            # A rolled-back savepoint takes the setting back by itself.
-            if not connections[using].needs_rollback:
-                become(before, using=using)
     finally:
         _current.set(before)
+
+
+@contextmanager
+def _nested(actor: Actor, *, savepoint: bool, using: str) -> Iterator[None]:
+    before = current_actor()
+    with transaction.atomic(using=using, savepoint=savepoint):
+        # The scope is opened with the actor that the database has.
+        _current.set(before)
+        become(actor, using=using)
+        yield
+        # A rolled-back savepoint takes the setting back by itself.
+        if not connections[using].needs_rollback:
+            become(before, using=using)
+
+
+def actor_scope() -> Actor | None:
+    """For the backend alone: what `return_to_scope` needs at a savepoint's rollback."""
+    return _current.get()
+
+
+def return_to_scope(scope: Actor | None) -> None:
+    """For the backend alone: the database's actor went back to an earlier one."""
+    _current.set(scope)

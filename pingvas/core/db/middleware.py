@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.middleware import get_user
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
@@ -13,6 +13,7 @@ from pingvas.core.db.actor import NOBODY, Actor, acting_as, become, user_actor
 
 # Answered without touching the database's private rows, and often.
 WITHOUT_TRANSACTION = ("/healthz", "/readyz", "/static/")
+SERVER_ERROR = 500
 
 
 class ActorMiddleware:
@@ -20,6 +21,9 @@ class ActorMiddleware:
 
     `request.user` and late-rendered templates need the actor too. Stands right below
     the session middleware; API tokens take the actor later, by `become`.
+
+    Nothing is kept of a request whose view raised (whatever the answer became) or whose
+    answer is a 5xx, which tells the client to try again.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -28,15 +32,16 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path.startswith(WITHOUT_TRANSACTION):
             return self.get_response(request)
-        with acting_as(_session_actor(request)):
-            return self.get_response(request)
-
-    def process_view(
-        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
-    ) -> None:
-        # A session may outlive its user's password or account: then nobody acts.
-        if SESSION_KEY in request.session and not request.user.is_authenticated:
-            become(NOBODY)
+        actor = _session_actor(request)
+        with acting_as(actor):
+            # A session may outlive its user's password or account: then nobody acts.
+            # The user is kept for `request.user`, so this costs no flight of its own.
+            if actor != NOBODY and not get_user(request).is_authenticated:
+                become(NOBODY)
+            response = self.get_response(request)
+            if response.status_code >= SERVER_ERROR:
+                transaction.set_rollback(True)
+            return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         # Django turns the exception into a response before this middleware's

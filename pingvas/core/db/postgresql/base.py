@@ -6,16 +6,25 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
-from pingvas.core.db.actor import NOBODY, ActorOutsideTransaction, current_actor
+from pingvas.core.db.actor import (
+    NOBODY,
+    Actor,
+    ActorOutsideTransaction,
+    actor_scope,
+    current_actor,
+    return_to_scope,
+)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Begins transactions as the current actor and refuses an actor without one."""
 
     _connecting = False
+    _scopes: dict[str, Actor | None]
 
     def connect(self) -> None:
         self._connecting = True
+        self._scopes = {}
         try:
             super().connect()
         finally:
@@ -38,3 +47,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 "an actor is set, but no transaction is open: use acting_as()"
             )
         return super()._cursor(name)  # type: ignore[misc]  # untyped in the stubs
+
+    # Rolling back to a savepoint undoes SET LOCAL: what Python believes must follow, or
+    # code would run as the service in the belief that it is a user.
+
+    def _savepoint(self, sid: str) -> None:
+        super()._savepoint(sid)  # type: ignore[misc]  # untyped in the stubs
+        self._scopes[sid] = actor_scope()
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # untyped in the stubs
+        return_to_scope(self._scopes[sid])
+
+    def _savepoint_commit(self, sid: str) -> None:
+        super()._savepoint_commit(sid)  # type: ignore[misc]  # untyped in the stubs
+        del self._scopes[sid]

@@ -14,7 +14,8 @@ class Command(migrate.Command):
         super().add_arguments(parser)
         parser.set_defaults(database="owner")
 
-    def handle(self, *args: Any, **options: Any) -> str | None:
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        # Before the system checks, which would look for the connection first.
         if options["database"] not in connections:
             raise CommandError("Set DATABASE_OWNER_URL: the owner's URL is for migrate")
-        return super().handle(*args, **options)
+        return super().execute(*args, **options)

@@ -1,0 +1,79 @@
+"""What a picture file says of itself.
+
+Two PNG text chunks: `pingvas_metadata`, our own record as JSON with a version, and
+`parameters`, the text that A1111 writes and most galleries read. Pillow stores Latin-1
+as tEXt and everything else, Korean prompts included, as iTXt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from PIL.PngImagePlugin import PngInfo
+
+OWN_CHUNK = "pingvas_metadata"
+A1111_CHUNK = "parameters"
+VERSION = 1
+
+_A1111_SAMPLERS = {
+    "euler_a": "Euler a",
+    "euler": "Euler",
+    "euler_karras": "Euler",
+    "heun": "Heun",
+    "dpm2": "DPM2",
+    "dpm2_karras": "DPM2",
+    "dpm2_a": "DPM2 a",
+    "dpmpp_2m": "DPM++ 2M",
+    "dpmpp_2m_karras": "DPM++ 2M",
+    "dpmpp_2m_sde": "DPM++ 2M SDE",
+    "dpmpp_2m_sde_karras": "DPM++ 2M SDE",
+    "dpmpp_sde": "DPM++ SDE",
+    "dpmpp_sde_karras": "DPM++ SDE",
+    "ddim": "DDIM",
+    "unipc": "UniPC",
+    "lms": "LMS",
+    "lms_karras": "LMS",
+    "lcm": "LCM",
+}
+
+
+def png_chunks(metadata: Mapping[str, Any]) -> PngInfo:
+    """Both chunks for `metadata` as `images.metadata` holds it."""
+    chunks = PngInfo()
+    own = {"version": VERSION, **metadata}
+    chunks.add_text(OWN_CHUNK, json.dumps(own, ensure_ascii=False))
+    chunks.add_text(A1111_CHUNK, a1111_parameters(metadata))
+    return chunks
+
+
+def a1111_parameters(metadata: Mapping[str, Any]) -> str:
+    """The prompt, a negative prompt line if there is one, and one line of settings."""
+    lines = [str(metadata["prompt"])]
+    if metadata.get("negative_prompt"):
+        lines.append(f"Negative prompt: {metadata['negative_prompt']}")
+    pairs = [f"{name}: {_quoted(value)}" for name, value in _settings(metadata)]
+    return "\n".join([*lines, ", ".join(pairs)])
+
+
+def _settings(metadata: Mapping[str, Any]) -> list[tuple[str, object]]:
+    sampler = str(metadata["sampler"])
+    found = [
+        ("Steps", metadata["steps"]),
+        ("Sampler", _A1111_SAMPLERS.get(sampler, sampler)),
+        ("Schedule type", "Karras" if sampler.endswith("_karras") else None),
+        ("CFG scale", metadata.get("cfg_scale")),
+        ("Seed", metadata["seed"]),
+        ("Size", f"{metadata['width']}x{metadata['height']}"),
+        ("Model hash", str(metadata.get("record", {}).get("model_sha256", ""))[:10]),
+        ("Model", metadata["model"]),
+        ("Version", "Pingvas"),
+    ]
+    return [(name, value) for name, value in found if value not in (None, "")]
+
+
+def _quoted(value: object) -> str:
+    # A1111's reader takes a value with one of these as a JSON string.
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if set(text) & set(',\n:"') else text

@@ -1,0 +1,76 @@
+"""What a picture costs: 1 credit is 1 second of GPU time.
+
+A quote is a pure function of the settings and of measured speeds. It is also the hold
+and the ceiling: nobody pays more, whatever the picture takes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from generation.models import ModelSpeed
+from generation.specs import GenerationSpec
+
+# Room for a busy machine: the hold covers the mean and half as much again.
+MARGIN = 1.5
+MEGAPIXEL = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Milliseconds for a step and megapixel, and around the steps for a megapixel."""
+
+    step_milliseconds: float
+    around_milliseconds: float
+
+
+@dataclass(frozen=True)
+class Quote:
+    """For one picture: `credits` is held and never exceeded; seconds are expected."""
+
+    seconds: float
+    credits: int
+    pictures: int
+
+    @property
+    def total(self) -> int:
+        return self.credits * self.pictures
+
+
+# Until a model was measured on the hardware that serves it.
+UNMEASURED = {
+    "sd15": Speed(200, 1_000),
+    "sd21": Speed(250, 1_000),
+    "sdxl": Speed(400, 2_000),
+    "flux": Speed(900, 3_000),
+}
+
+
+def quote_picture(spec: GenerationSpec, speed: Speed) -> Quote:
+    """Price one picture of `spec` at `speed`."""
+    megapixels = spec.width * spec.height / MEGAPIXEL
+    steps = spec.steps * speed.step_milliseconds
+    seconds = megapixels * (steps + speed.around_milliseconds) / 1000
+    return Quote(
+        seconds=round(seconds, 3),
+        credits=max(1, math.ceil(seconds * MARGIN)),
+        pictures=len(spec.seeds),
+    )
+
+
+def measured_speed(model: str, base_model: str, hardware: list[str]) -> Speed:
+    """The slowest that `model` was measured at on `hardware`: the ceiling must hold.
+
+    Without a live worker every class counts; a model that was never measured counts
+    with the usual speed of its base.
+    """
+    rows = ModelSpeed.objects.filter(model=model)
+    if hardware:
+        rows = rows.filter(hardware_class__in=hardware)
+    speeds = [Speed(row.step_milliseconds, row.around_milliseconds) for row in rows]
+    return max(
+        speeds,
+        key=lambda speed: speed.step_milliseconds,
+        default=UNMEASURED[base_model],
+    )

@@ -1,0 +1,221 @@
+"""The one place that changes a job's status once it is queued.
+
+Every write of a worker names its attempt: a worker that lost its lease (paused, cut
+off, swept) raises StaleAttempt and changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from billing.services.holds import release_hold, settle_cancelled, settle_hold
+from gallery.services import StoredPicture, record_image
+from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
+from generation.services.queue import lock_share, refresh_share
+from generation.services.wake import wake_tiers_on_commit
+from generation.states import (
+    CANCELLED,
+    CLAIMABLE,
+    COMPLETED,
+    FAILED,
+    IN_PROGRESS,
+    QUEUED,
+    TERMINAL,
+    before,
+)
+from pingvas.core.db.functions import Now
+from pingvas.core.errors import NotFound, PingvasError
+from pingvas.core.events import Event, publish_on_commit
+
+
+class StaleAttempt(PingvasError):
+    """This attempt at the job is over; whatever it made is to be thrown away."""
+
+    code = "stale_attempt"
+    status = 409
+    message = _("Another worker has this job now.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One worker's try at one job."""
+
+    job_id: UUID
+    user_id: UUID
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A picture that is stored, and what it took.
+
+    timings: milliseconds by phase. billed_milliseconds: this job's share of the pass.
+    """
+
+    picture: StoredPicture
+    timings: dict[str, int]
+    billed_milliseconds: int
+    pass_size: int
+
+
+@transaction.atomic
+def complete_job(attempt: Attempt, finished: Finished) -> GenerationJob:
+    """Record the picture, charge for it and end the job: all of it, or StaleAttempt."""
+    job = _lock_attempt(attempt)
+    image = record_image(job_id=job.id, user_id=job.user_id, picture=finished.picture)
+    charge = settle_hold(job_id=job.id, milliseconds=finished.billed_milliseconds)
+    _move(
+        job,
+        COMPLETED,
+        timings=_with_waiting(job, finished.timings),
+        pass_size=finished.pass_size,
+        duration_seconds=-(-finished.billed_milliseconds // 1000),
+        credits_consumed=charge,
+    )
+    announce(
+        job,
+        "job.completed",
+        image_id=str(image.id),
+        charge=charge,
+        released=job.quoted_credits - charge,
+    )
+    return job
+
+
+@transaction.atomic
+def fail_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
+    """End the job without a picture and without a charge; StaleAttempt as above."""
+    job = _lock_attempt(attempt)
+    _fail(job, code, message)
+    return job
+
+
+@transaction.atomic
+def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
+    """Put the job back for another try, or fail it when its attempts are used up."""
+    job = _lock_attempt(attempt)
+    _take_back(job, code, message)
+    return job
+
+
+@transaction.atomic
+def end_cancelled_job(attempt: Attempt, *, milliseconds: int) -> GenerationJob:
+    """End a job that its worker stopped; GPU time so far is charged, 0 ms is free."""
+    job = _lock_attempt(attempt)
+    _cancel(job, milliseconds)
+    return job
+
+
+@transaction.atomic
+def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
+    """Cancel a waiting job now, or ask the worker of a running one to stop.
+
+    Telling it twice is telling it once; an ended job stays as it ended. NotFound for a
+    job that is not the user's.
+    """
+    lock_share(user_id)
+    job = (
+        GenerationJob.objects.select_for_update()
+        .filter(id=job_id, user_id=user_id)
+        .first()
+    )
+    if job is None:
+        raise NotFound
+    if job.status in CLAIMABLE:
+        _cancel(job, 0)
+    elif job.status == IN_PROGRESS and job.cancel_requested_at is None:
+        _update(job, cancel_requested_at=Now())
+    return job
+
+
+@transaction.atomic
+def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
+    """Take a job from a worker whose lease ran out; None when it has been settled."""
+    lock_share(user_id)
+    job = (
+        GenerationJob.objects.select_for_update()
+        .filter(id=job_id, status=IN_PROGRESS, lease_expires_at__lt=Now())
+        .first()
+    )
+    if job is not None:
+        _take_back(job, "worker_lost", str(_("The worker was lost three times.")))
+    return job
+
+
+def announce(job: GenerationJob, kind: str, **data: Any) -> None:
+    """Tell the owner's screens, once this is committed."""
+    data = {"status": job.status, "batch_id": str(job.batch_id), **data}
+    publish_on_commit(Event(job.user_id, kind, data, job.id))
+
+
+def _lock_attempt(attempt: Attempt) -> GenerationJob:
+    lock_share(attempt.user_id)
+    job = (
+        GenerationJob.objects.select_for_update()
+        .filter(id=attempt.job_id, status=IN_PROGRESS, attempt=attempt.number)
+        .first()
+    )
+    if job is None:
+        raise StaleAttempt
+    return job
+
+
+def _take_back(job: GenerationJob, code: str, message: str) -> None:
+    if job.cancel_requested_at is not None:
+        _cancel(job, 0)
+    elif job.attempt < MOST_ATTEMPTS:
+        _move(job, QUEUED, worker_id=None)
+        announce(job, "job.queued", attempt=job.attempt)
+    else:
+        _fail(job, code, message)
+
+
+def _fail(job: GenerationJob, code: str, message: str) -> None:
+    release_hold(job_id=job.id)
+    _move(job, FAILED, error_code=code, error_message=message, credits_consumed=0)
+    announce(
+        job,
+        "job.failed",
+        code=code,
+        message=message,
+        charge=0,
+        released=job.quoted_credits,
+    )
+
+
+def _cancel(job: GenerationJob, milliseconds: int) -> None:
+    charge = settle_cancelled(job_id=job.id, milliseconds=milliseconds)
+    _move(
+        job,
+        CANCELLED,
+        credits_consumed=charge,
+        duration_seconds=-(-milliseconds // 1000),
+    )
+    announce(job, "job.cancelled", charge=charge, released=job.quoted_credits - charge)
+
+
+def _move(job: GenerationJob, status: JobStatus, **columns: Any) -> None:
+    """Change the status of a locked job, and with it the user's place in the queue."""
+    if job.status not in before(status):
+        raise StaleAttempt
+    if status in TERMINAL:
+        columns["completed_at"] = Now()
+    _update(job, status=status, lease_expires_at=None, deadline_at=None, **columns)
+    refresh_share(job.user_id)
+    wake_tiers_on_commit()
+
+
+def _update(job: GenerationJob, **columns: Any) -> None:
+    GenerationJob.objects.filter(pk=job.pk).update(**columns)
+    for name, value in columns.items():
+        setattr(job, name, value)
+
+
+def _with_waiting(job: GenerationJob, timings: dict[str, int]) -> dict[str, int]:
+    waiting = (job.started_at or job.created_at) - job.created_at
+    return {"waiting": int(waiting.total_seconds() * 1000), **timings}

@@ -1,0 +1,54 @@
+"""Learn how fast models run, so that quotes and expected waits are honest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from generation.pricing import MEGAPIXEL
+
+# Weight of the newest pass: a new driver shows within ten pictures.
+NEWEST = 0.2
+
+_UPSERT = """
+    INSERT INTO model_speeds AS m
+        (model, hardware_class, step_milliseconds, around_milliseconds)
+    VALUES (%(model)s, %(hardware)s, %(step)s, %(around)s)
+    ON CONFLICT (model, hardware_class) DO UPDATE SET
+        step_milliseconds = m.step_milliseconds
+            + %(newest)s * (excluded.step_milliseconds - m.step_milliseconds),
+        around_milliseconds = m.around_milliseconds
+            + %(newest)s * (excluded.around_milliseconds - m.around_milliseconds),
+        samples = m.samples + 1,
+        updated_at = now()
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One forward pass: milliseconds for all its steps, and around them, a picture."""
+
+    model: str
+    hardware_class: str
+    width: int
+    height: int
+    steps: int
+    step_milliseconds: float
+    around_milliseconds: float
+
+
+def record_speed(seen: Measurement) -> None:
+    """Fold one pass into the model's mean speed on this hardware."""
+    megapixels = seen.width * seen.height / MEGAPIXEL
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _UPSERT,
+            {
+                "model": seen.model,
+                "hardware": seen.hardware_class,
+                "step": seen.step_milliseconds / seen.steps / megapixels,
+                "around": seen.around_milliseconds / megapixels,
+                "newest": NEWEST,
+            },
+        )

@@ -1,0 +1,76 @@
+"""Live progress: quick, in Redis alone, and never a reason for a job to fail."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from uuid import UUID
+
+from redis.exceptions import RedisError
+
+from generation.services.lifecycle import Attempt
+from pingvas.core.events import Event, publish
+from pingvas.core.redis import (
+    JOB_TTL_SECONDS,
+    job_preview,
+    job_progress,
+    job_status,
+    redis_client,
+)
+
+log = logging.getLogger(__name__)
+
+
+def preview_path(job_id: UUID) -> str:
+    return f"/api/v1/jobs/{job_id}/preview"
+
+
+def report_status(job_id: UUID, status: str) -> None:
+    """Write `job:{id}:status`, for an hour."""
+    try:
+        redis_client().setex(job_status(job_id), JOB_TTL_SECONDS, status)
+    except RedisError:
+        log.warning("status not written", extra={"job": str(job_id)})
+
+
+def report_step(attempt: Attempt, *, step: int, total: int, preview: bool) -> None:
+    """Write `job:{id}:progress` and tell the owner's screens."""
+    data = {"step": step, "total_steps": total}
+    if preview:
+        # The number makes each preview a new address for the browser.
+        data |= {"preview_url": f"{preview_path(attempt.job_id)}?step={step}"}
+    try:
+        redis_client().setex(
+            job_progress(attempt.job_id), JOB_TTL_SECONDS, json.dumps(data)
+        )
+    except RedisError:
+        log.warning("progress not written", extra={"job": str(attempt.job_id)})
+    publish(Event(attempt.user_id, "job.progress", data, attempt.job_id))
+
+
+def store_preview(job_id: UUID, picture: bytes) -> None:
+    """Keep the newest preview (JPEG or WebP bytes) for an hour."""
+    text = base64.b64encode(picture).decode()
+    try:
+        redis_client().setex(job_preview(job_id), JOB_TTL_SECONDS, text)
+    except RedisError:
+        log.warning("preview not written", extra={"job": str(job_id)})
+
+
+def read_preview(job_id: UUID) -> bytes | None:
+    """The newest preview; None when there is none, or Redis is away."""
+    try:
+        text = redis_client().get(job_preview(job_id))
+    except RedisError:
+        return None
+    return base64.b64decode(str(text)) if text else None
+
+
+def read_progress(job_id: UUID) -> dict[str, object] | None:
+    """What `report_step` wrote last; None when unknown."""
+    try:
+        text = redis_client().get(job_progress(job_id))
+    except RedisError:
+        return None
+    return json.loads(str(text)) if text else None

@@ -1,0 +1,80 @@
+"""A user's place in the fair queue: one row, locked by whoever changes their jobs.
+
+Lock order everywhere: the user's queue share, then their jobs, then the credit balance,
+then holds. A claim takes a share that nobody holds, or passes on: it never waits.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection
+
+from accounts.tiers import limits_for
+
+_LOCK = """
+    INSERT INTO queue_shares (user_id, tier, running_limit)
+    VALUES (%(user)s, %(tier)s, %(limit)s)
+    ON CONFLICT (user_id) DO UPDATE
+        SET tier = excluded.tier, running_limit = excluded.running_limit
+"""
+
+# A user who comes back joins at the queue's present time: idling earns nothing.
+_REFRESH = """
+    UPDATE queue_shares s SET
+        running = r.running,
+        waiting_since = h.created_at,
+        claimable = h.id IS NOT NULL AND r.running < s.running_limit,
+        virtual_start = t.start,
+        virtual_finish = t.start
+            + coalesce(h.quoted_credits * h.batch_size, 0)
+            / greatest(coalesce(h.priority, 1), 1)::float
+    FROM queue_shares o
+    CROSS JOIN LATERAL (
+        SELECT count(DISTINCT batch_id) AS running FROM generation_jobs
+        WHERE user_id = o.user_id AND status = 'in_progress'
+    ) r
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN o.waiting_since IS NULL
+            THEN greatest(o.virtual_start, (SELECT virtual_time FROM queue_clock))
+            ELSE o.virtual_start + %(used)s END AS start
+    ) t
+    LEFT JOIN LATERAL (
+        SELECT id, created_at, priority, quoted_credits, batch_size
+        FROM generation_jobs
+        WHERE user_id = o.user_id AND status IN ('pending', 'queued')
+        ORDER BY priority DESC, created_at, id LIMIT 1
+    ) h ON true
+    WHERE o.user_id = s.user_id AND s.user_id = %(user)s
+"""
+
+
+def lock_share(user_id: UUID, tier: str | None = None) -> None:
+    """Lock the user's queue for this transaction; `tier` also renews its limits."""
+    with connection.cursor() as cursor:
+        if tier is not None:
+            limit = limits_for(tier).running
+            cursor.execute(_LOCK, {"user": user_id, "tier": tier, "limit": limit})
+        else:
+            cursor.execute(
+                "SELECT 1 FROM queue_shares WHERE user_id = %s FOR UPDATE", [user_id]
+            )
+
+
+def refresh_share(user_id: UUID, *, used: float = 0.0) -> None:
+    """Recompute the locked share from the user's jobs; call after every change.
+
+    `used`: virtual time that a claim took, credits divided by the tier's weight.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_REFRESH, {"user": user_id, "used": used})
+
+
+def waiting_submissions(user_id: UUID) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT batch_id) FROM generation_jobs "
+            "WHERE user_id = %s AND status IN ('pending', 'queued')",
+            [user_id],
+        )
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,215 @@
+"""Who runs next: weighted fair order between users, decided in PostgreSQL.
+
+A claim takes all waiting jobs of one submission, for they share a forward pass. It
+locks the user's queue share with SKIP LOCKED, so two workers never meet, and the length
+of anybody's backlog costs it nothing: every step ends at the first row of an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from generation.models import GenerationJob
+from generation.services.lifecycle import Attempt, announce
+from generation.services.queue import refresh_share
+from generation.services.wake import wake_tiers_on_commit
+from generation.states import IN_PROGRESS
+from pingvas.core.db.functions import Now
+
+LEASE = timedelta(seconds=30)
+LOADING_LIMIT = timedelta(minutes=10)
+SHORTEST_DEADLINE = timedelta(seconds=60)
+DEADLINE_HOLDS = 3
+# A job that has waited this long goes before its user's better-placed jobs.
+AGED = timedelta(minutes=10)
+# A warm model may be preferred among this many of a user's equally placed jobs.
+WARM_LOOKAHEAD = 32
+# Another worker may take the head between our look and our lock.
+TRIES = 5
+
+_CLAIM = """
+WITH picked AS (
+    SELECT s.user_id, s.virtual_start, head.batch_id,
+           head.quoted_credits * head.batch_size / greatest(head.priority, 1)::float
+               AS used
+    FROM queue_shares s
+    CROSS JOIN LATERAL (
+        SELECT * FROM (
+            (SELECT j.*, 0 AS place FROM generation_jobs j
+             WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
+               AND (%(served)s::text[] IS NULL OR j.model = ANY(%(served)s::text[]))
+               AND j.created_at < now() - %(aged)s
+             ORDER BY j.created_at, j.id LIMIT 1)
+            UNION ALL
+            (SELECT *, 1 AS place FROM (
+                SELECT j.* FROM generation_jobs j
+                WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
+                  AND (%(served)s::text[] IS NULL
+                       OR j.model = ANY(%(served)s::text[]))
+                ORDER BY j.priority DESC, j.created_at, j.id LIMIT %(lookahead)s
+             ) near
+             ORDER BY priority DESC, (model = ANY(%(warm)s::text[])) DESC,
+                      created_at, id
+             LIMIT 1)
+        ) candidates ORDER BY place LIMIT 1
+    ) head
+    WHERE s.claimable AND s.tier = ANY(%(tiers)s::text[])
+    ORDER BY s.virtual_finish
+    LIMIT 1
+    FOR UPDATE OF s SKIP LOCKED
+), claimed AS (
+    UPDATE generation_jobs j SET
+        status = 'in_progress',
+        attempt = j.attempt + 1,
+        worker_id = %(worker)s,
+        started_at = now(),
+        lease_expires_at = now() + %(lease)s,
+        deadline_at = now() + %(loading)s
+    FROM picked
+    WHERE j.user_id = picked.user_id AND j.batch_id = picked.batch_id
+      AND j.status IN ('pending', 'queued')
+    RETURNING j.id
+)
+SELECT picked.user_id, picked.virtual_start, picked.used,
+       array_agg(claimed.id) FILTER (WHERE claimed.id IS NOT NULL)
+FROM picked LEFT JOIN claimed ON true
+GROUP BY 1, 2, 3
+"""
+
+_ADVANCE_CLOCK = """
+    UPDATE queue_clock SET virtual_time = t.present
+    FROM (
+        SELECT least(%s, (
+            SELECT min(virtual_start) FROM queue_shares
+            WHERE waiting_since IS NOT NULL
+        )) AS present
+    ) t
+    WHERE virtual_time < t.present
+"""
+
+
+_RENEW = """
+    UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
+    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
+    WHERE id = ours.job_id AND attempt = ours.number
+      AND status = 'in_progress' AND deadline_at > now()
+    RETURNING id, cancel_requested_at IS NOT NULL
+"""
+_LOOK = """
+    SELECT id, cancel_requested_at IS NOT NULL
+    FROM generation_jobs
+    JOIN unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
+        ON id = ours.job_id AND attempt = ours.number
+    WHERE status = 'in_progress' AND deadline_at > now() AND lease_expires_at > now()
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOffer:
+    """What a worker can take: tiers, models (None: all) and those already loaded."""
+
+    worker_id: UUID
+    tiers: Sequence[str]
+    served_models: Sequence[str] | None = None
+    warm_models: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What became of a worker's attempts: those it still holds, those to stop."""
+
+    held: frozenset[UUID]
+    cancelled: frozenset[UUID]
+
+
+@transaction.atomic
+def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
+    """Lease the next submission's waiting jobs to this worker; empty when none is left.
+
+    Acts as the service. Locks one queue share, never waits for one.
+    """
+    for _ in range(TRIES):
+        picked = _pick(offer)
+        if picked is None:
+            return []
+        user_id, start, used, ids = picked
+        if ids:
+            break
+        # The head went elsewhere between our look and our lock: renew and look again.
+        refresh_share(user_id)
+    else:
+        return []
+    refresh_share(user_id, used=used)
+    with connection.cursor() as cursor:
+        cursor.execute(_ADVANCE_CLOCK, [start])
+    wake_tiers_on_commit()
+    jobs = list(GenerationJob.objects.filter(id__in=ids).order_by("batch_index"))
+    for job in jobs:
+        announce(job, "job.started", phase="loading", attempt=job.attempt)
+    return jobs
+
+
+def attempt_of(job: GenerationJob) -> Attempt:
+    return Attempt(job_id=job.id, user_id=job.user_id, number=job.attempt)
+
+
+def renew_leases(attempts: Sequence[Attempt]) -> Standing:
+    """Renew what is still ours and within its deadline, by the database's clock."""
+    return _standing(_RENEW, attempts)
+
+
+def read_standing(attempts: Sequence[Attempt]) -> Standing:
+    """The same look without renewing: cheap enough for every second."""
+    return _standing(_LOOK, attempts)
+
+
+def _standing(statement: str, attempts: Sequence[Attempt]) -> Standing:
+    numbers: Mapping[UUID, int] = {a.job_id: a.number for a in attempts}
+    parameters = {
+        "jobs": list(numbers),
+        "numbers": list(numbers.values()),
+        "lease": LEASE,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows = cursor.fetchall()
+    return Standing(
+        held=frozenset(row[0] for row in rows),
+        cancelled=frozenset(row[0] for row in rows if row[1]),
+    )
+
+
+@transaction.atomic
+def start_billed_phase(attempts: Sequence[Attempt]) -> None:
+    """Loading is over: from here each job has thrice its hold, a minute at least."""
+    for attempt in attempts:
+        jobs = GenerationJob.objects.filter(
+            id=attempt.job_id, attempt=attempt.number, status=IN_PROGRESS
+        )
+        for job in jobs:
+            holds = job.quoted_credits * job.batch_size
+            limit = max(timedelta(seconds=DEADLINE_HOLDS * holds), SHORTEST_DEADLINE)
+            jobs.update(deadline_at=Now() + limit)
+
+
+def _pick(offer: WorkerOffer) -> tuple[UUID, float, float, list[UUID] | None] | None:
+    parameters: dict[str, Any] = {
+        "worker": offer.worker_id,
+        "tiers": list(offer.tiers),
+        "served": None if offer.served_models is None else list(offer.served_models),
+        "warm": list(offer.warm_models),
+        "lease": LEASE,
+        "aged": AGED,
+        "lookahead": WARM_LOOKAHEAD,
+        "loading": LOADING_LIMIT,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, parameters)
+        row: tuple[UUID, float, float, list[UUID] | None] | None = cursor.fetchone()
+    return row

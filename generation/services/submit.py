@@ -1,0 +1,138 @@
+"""From a wish to a job in the queue, with its credits held: all of it, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.limits import count_generation
+from accounts.models import User
+from accounts.tiers import limits_for
+from billing.services.holds import place_holds
+from generation.models import GenerationJob
+from generation.pricing import Quote, measured_speed, quote_picture
+from generation.selectors import serving_hardware
+from generation.services.lifecycle import announce
+from generation.services.queue import lock_share, refresh_share, waiting_submissions
+from generation.specs import GenerationSpec
+from generation.states import QUEUED, TERMINAL
+from modelhub.models import AIModel
+from modelhub.selectors import access_model
+from pingvas.core.db.functions import Now
+from pingvas.core.errors import PingvasError
+from pingvas.core.publishing import send_task_on_commit
+from pingvas.core.redis import tier_queue
+from pingvas.log import current_request_id
+
+RUN_TASK = "workers.run_next"
+
+
+class QueueFull(PingvasError):
+    code = "queue_full"
+    status = 429
+    message = _("You have as many submissions waiting as your plan allows.")
+
+
+class JobNotFinished(PingvasError):
+    code = "job_not_finished"
+    status = 409
+    message = _("This job has not ended yet.")
+
+
+def quote_jobs(*, user: User, spec: GenerationSpec) -> Quote:
+    """Price `spec` for `user`, with the same checks as a submission. Writes nothing."""
+    model = access_model(user, spec.model)
+    return _quote(user, spec, model)
+
+
+def submit_jobs(
+    *, user: User, spec: GenerationSpec, retried_from: UUID | None = None
+) -> list[GenerationJob]:
+    """Queue one job for each seed and hold their credits, all or none.
+
+    Counts against the tier's ten minutes first (ServiceUnavailable while Redis is
+    away). Locks the user's queue, then the balance. Raises ModelNotFound,
+    ModelNotInTier, InvalidRequest, QueueFull, InsufficientCredits.
+    """
+    model = access_model(user, spec.model)
+    quote = _quote(user, spec, model)
+    count_generation(user_id=user.id, tier=user.tier)
+    with transaction.atomic():
+        lock_share(user.id, user.tier)
+        limit = limits_for(user.tier).waiting
+        if waiting_submissions(user.id) >= limit:
+            raise QueueFull(limit=limit)
+        jobs = _jobs(user, spec, quote, retried_from)
+        GenerationJob.objects.bulk_create(jobs)
+        place_holds(user_id=user.id, amounts={job.id: quote.credits for job in jobs})
+        ids = [job.id for job in jobs]
+        GenerationJob.objects.filter(id__in=ids).update(status=QUEUED, queued_at=Now())
+        refresh_share(user.id)
+        jobs = list(GenerationJob.objects.filter(id__in=ids).order_by("batch_index"))
+        for job in jobs:
+            announce(job, "job.queued", hold=quote.credits)
+        send_task_on_commit(
+            RUN_TASK,
+            queue=tier_queue(user.tier),
+            kwargs={"job_id": str(ids[0]), "user_id": str(user.id)},
+        )
+    return jobs
+
+
+def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
+    """Submit an ended job once more, as a new job with a hold of its own."""
+    if job.status not in TERMINAL:
+        raise JobNotFinished
+    spec = GenerationSpec(
+        model=job.model,
+        prompt=job.prompt,
+        negative_prompt=job.negative_prompt or "",
+        width=job.width,
+        height=job.height,
+        steps=job.steps,
+        cfg_scale=job.cfg_scale,
+        sampler=job.sampler,
+        seeds=(job.seed,),
+    )
+    return submit_jobs(user=user, spec=spec, retried_from=job.id)
+
+
+def _quote(user: User, spec: GenerationSpec, model: AIModel) -> Quote:
+    base_model = model.base_model or ""
+    spec.check(base_model=base_model, longest_side=limits_for(user.tier).longest_side)
+    hardware = serving_hardware(tier=user.tier, model=model.name)
+    return quote_picture(spec, measured_speed(model.name, base_model, hardware))
+
+
+def _jobs(
+    user: User, spec: GenerationSpec, quote: Quote, retried_from: UUID | None
+) -> Sequence[GenerationJob]:
+    batch_id = uuid4()
+    seeds = zip(spec.seeds, spec.resolved_seeds(), strict=True)
+    return [
+        GenerationJob(
+            user=user,
+            tier=user.tier,
+            priority=limits_for(user.tier).priority,
+            prompt=spec.prompt,
+            negative_prompt=spec.negative_prompt or None,
+            model=spec.model,
+            width=spec.width,
+            height=spec.height,
+            steps=spec.steps,
+            cfg_scale=spec.cfg_scale,
+            sampler=spec.sampler,
+            seed=seed,
+            resolved_seed=resolved,
+            batch_id=batch_id,
+            batch_index=index,
+            batch_size=len(spec.seeds),
+            quoted_credits=quote.credits,
+            retried_from_id=retried_from,
+            request_id=current_request_id(),
+        )
+        for index, (seed, resolved) in enumerate(seeds)
+    ]

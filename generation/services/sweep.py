@@ -1,0 +1,42 @@
+"""Every five seconds: take back what dead workers held, and wake who has work."""
+
+from __future__ import annotations
+
+from generation.models import GenerationJob, Worker
+from generation.selectors import WORKER_SILENCE
+from generation.services.lifecycle import take_back_expired
+from generation.services.wake import wake_tiers
+from generation.states import IN_PROGRESS
+from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.functions import Now
+
+# One sweep's share; the next one is five seconds away.
+SWEEP_LIMIT = 200
+
+
+def sweep_leases() -> int:
+    """Take back jobs whose lease ran out; returns how many.
+
+    One transaction for each job: a locked or faulty one does not hold up the rest.
+    """
+    with acting_as(SERVICE):
+        expired = list(
+            GenerationJob.objects.filter(status=IN_PROGRESS, lease_expires_at__lt=Now())
+            .order_by("lease_expires_at")
+            .values_list("id", "user_id")[:SWEEP_LIMIT]
+        )
+    taken = 0
+    for job_id, user_id in expired:
+        with acting_as(SERVICE):
+            taken += take_back_expired(job_id=job_id, user_id=user_id) is not None
+    return taken
+
+
+def sweep() -> dict[str, int]:
+    """The whole sweep: leases, silent workers, wake-ups."""
+    taken = sweep_leases()
+    with acting_as(SERVICE):
+        gone, _ = Worker.objects.filter(
+            heartbeat_at__lt=Now() - 10 * WORKER_SILENCE
+        ).delete()
+    return {"leases": taken, "workers": gone, "tiers": len(wake_tiers())}

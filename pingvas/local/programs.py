@@ -1,0 +1,109 @@
+"""What `make run` keeps running, and what it does once before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Highest tier first: the worker empties the queues in this order.
+GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue:free"
+MAINTENANCE_QUEUE = "maintenance"
+FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
+
+DEMO_EMAIL = "demo@pingvas.example"
+STAFF_EMAIL = "staff@pingvas.example"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One long-running program.
+
+    Attributes:
+        env: variables that it gets besides the common ones.
+        patience: seconds between the request to stop and the kill.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 10.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One set-up command of manage.py, safe to repeat.
+
+    Attributes:
+        privileges: variables that it gets besides the common ones; the step is
+            left out when the first of them has no value.
+        embedded_only: never done to a database that the caller named.
+    """
+
+    argv: tuple[str, ...]
+    privileges: tuple[str, ...] = ()
+    embedded_only: bool = False
+
+
+PROVISION = Step(
+    ("provision_database",),
+    privileges=(
+        "DATABASE_ADMIN_URL",
+        "DB_OWNER_PASSWORD",
+        "DB_APP_PASSWORD",
+        "DB_READONLY_PASSWORD",
+    ),
+)
+STEPS = (
+    PROVISION,
+    Step(("migrate", "--database", "owner"), privileges=("DATABASE_OWNER_URL",)),
+    # Again, because it takes back rights on tables that only now exist.
+    PROVISION,
+    Step(
+        ("create_demo_accounts",),
+        privileges=("DEMO_PASSWORD", "STAFF_PASSWORD"),
+        embedded_only=True,
+    ),
+)
+
+
+def list_programs(port: int) -> list[Program]:
+    """Return the programs in the order of their start; they stop in reverse."""
+    return [
+        Program("web", _web(port), patience=15.0),
+        # A job in progress goes back to its queue instead of being waited for.
+        Program(
+            "generation",
+            _worker("generation", GENERATION_QUEUES),
+            env={**FEW_CONNECTIONS, "REMAP_SIGTERM": "SIGQUIT"},
+            patience=15.0,
+        ),
+        Program(
+            "maintenance", _worker("maintenance", MAINTENANCE_QUEUE), FEW_CONNECTIONS
+        ),
+        Program("beat", _beat(), FEW_CONNECTIONS),
+    ]
+
+
+def _web(port: int) -> tuple[str, ...]:
+    return (
+        *(sys.executable, "-m", "uvicorn", "pingvas.asgi:application"),
+        *("--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"),
+        *("--timeout-graceful-shutdown", "10"),
+    )
+
+
+def _worker(name: str, queues: str) -> tuple[str, ...]:
+    return (
+        *(sys.executable, "-m", "celery", "-A", "pingvas", "worker"),
+        *("-n", f"{name}@%h", "-Q", queues, "--concurrency", "1"),
+        *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+    )
+
+
+def _beat() -> tuple[str, ...]:
+    return (
+        *(sys.executable, "-m", "celery", "-A", "pingvas", "beat"),
+        *("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"),
+        *("--loglevel", "INFO", "--pidfile", ""),
+    )

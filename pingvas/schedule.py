@@ -1,0 +1,45 @@
+"""What Celery Beat runs, and when; `manage.py sync_schedule` tells the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+SWEEP_QUEUE = "sweep"
+MAINTENANCE_QUEUE = "maintenance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daily:
+    """Once a day at this time, UTC."""
+
+    hour: int
+    minute: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A task by name; a message that nobody took within `expires` is dropped."""
+
+    name: str
+    task: str
+    when: timedelta | Daily
+    expires: timedelta
+    queue: str = MAINTENANCE_QUEUE
+
+
+SCHEDULE = (
+    Entry(
+        name="Sweep leases and wake the queues",
+        task="generation.sweep",
+        when=timedelta(seconds=5),
+        expires=timedelta(seconds=5),
+        queue=SWEEP_QUEUE,
+    ),
+    Entry(
+        name="Refresh the users' statistics",
+        task="generation.refresh_user_stats",
+        when=Daily(hour=3),
+        expires=timedelta(hours=6),
+    ),
+)

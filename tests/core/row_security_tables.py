@@ -1,0 +1,306 @@
+"""The tables of the schema as row-level security has to treat them.
+
+Every table stands either in PRIVATE, with what the matrix test needs to know of it, or
+in OPEN, with the reason why it may do without policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+Row = dict[str, object]
+
+READ, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
+EVERYTHING = frozenset({READ, INSERT, UPDATE, DELETE})
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Ids of what somebody has; `spare_job` has no picture yet."""
+
+    name: str
+    postings: int
+    id: UUID = field(default_factory=uuid4)
+    subscription: UUID = field(default_factory=uuid4)
+    job: UUID = field(default_factory=uuid4)
+    spare_job: UUID = field(default_factory=uuid4)
+    image: UUID = field(default_factory=uuid4)
+    public_image: UUID = field(default_factory=uuid4)
+    board: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True)
+class Private:
+    """One table's entry.
+
+    `row` makes a valid new row of a person's; `verbs` is what people may do with their
+    own rows; `touch` is a harmless assignment. `references` names every column that
+    points at a private table, with somebody's private row to point at, and `shared` the
+    ones that may also point at what somebody made public. `refused` are values that a
+    person's own row may not take; `follows` are columns that go with the owner, because
+    a trigger holds them to it, and `fixed` those that a trigger keeps from changing at
+    all. `key` identifies rows well enough to tell whose.
+    """
+
+    row: Callable[[Person], Row]
+    touch: str
+    verbs: frozenset[str] = EVERYTHING
+    service_verbs: frozenset[str] = EVERYTHING
+    references: Mapping[str, Callable[[Person], object]] = field(default_factory=dict)
+    shared: Mapping[str, Callable[[Person], object]] = field(default_factory=dict)
+    refused: tuple[Row, ...] = ()
+    follows: tuple[str, ...] = ()
+    fixed: frozenset[str] = frozenset()
+    key: str = "id"
+
+
+def a_user(person: Person) -> Row:
+    new = uuid4()
+    return {"id": new, "email": f"{new}@example.com", "is_superuser": False}
+
+
+def a_subscription(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "lemon_squeezy_id": str(uuid4()),
+        "tier": "pro",
+        "status": "expired",
+        "current_period_start": NOW,
+        "current_period_end": NOW,
+    }
+
+
+def a_balance(person: Person) -> Row:
+    return {"id": uuid4(), "user_id": person.id, "balance": 0}
+
+
+def a_posting(person: Person) -> Row:
+    """Continues the person's ledger: else a trigger would refuse it, not a policy."""
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "amount": 10,
+        "type": "admin_adjustment",
+        "job_id": person.spare_job,
+        "subscription_id": person.subscription,
+        "balance_after": 10 * (person.postings + 1),
+        "idempotency_key": str(uuid4()),
+        "sequence": person.postings + 1,
+    }
+
+
+def a_job(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "tier": "free",
+        "prompt": "a lighthouse at dusk",
+        "model": "starter",
+        "width": 64,
+        "height": 64,
+    }
+
+
+def a_hold(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "job_id": person.spare_job,
+        "kind": "generation_usage",
+        "amount": 1,
+    }
+
+
+def a_share(person: Person) -> Row:
+    return {"user_id": person.id, "tier": "free"}
+
+
+def an_idempotency_key(person: Person) -> Row:
+    return {
+        "user_id": person.id,
+        "key": str(uuid4()),
+        "fingerprint": "0" * 64,
+        "status": 200,
+        "body": "{}",
+    }
+
+
+def an_image(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "job_id": person.spare_job,
+        "s3_bucket": "pictures",
+        "s3_key": str(uuid4()),
+        "width": 64,
+        "height": 64,
+        "file_size": 1,
+    }
+
+
+def a_board(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "name": str(uuid4()),
+        "cover_image_id": person.image,
+    }
+
+
+def a_board_image(person: Person) -> Row:
+    return {"board_id": person.board, "image_id": person.image}
+
+
+def a_workflow(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "name": str(uuid4()),
+        "workflow_data": "{}",
+        "thumbnail_image_id": person.image,
+    }
+
+
+def a_model(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "name": str(uuid4()),
+        "type": "lora",
+        "is_official": False,
+        "uploaded_by_user_id": person.id,
+    }
+
+
+def _id(person: Person) -> object:
+    return person.id
+
+
+def _job(person: Person) -> object:
+    return person.spare_job
+
+
+def _image(person: Person) -> object:
+    return person.image
+
+
+def _public_image(person: Person) -> object:
+    return person.public_image
+
+
+# In an order in which rows can be inserted.
+PRIVATE = {
+    "users": Private(
+        a_user,
+        "display_name = 'touched'",
+        verbs=frozenset({READ, UPDATE}),
+        # Not a foreign key: an account may not become another's either.
+        references={"id": _id},
+    ),
+    "subscriptions": Private(
+        a_subscription,
+        "status = 'expired'",
+        verbs=frozenset({READ}),
+        references={"user_id": _id},
+    ),
+    "credit_balances": Private(
+        a_balance,
+        "last_granted_at = now()",
+        verbs=frozenset({READ, INSERT, UPDATE}),
+        references={"user_id": _id},
+    ),
+    "generation_jobs": Private(
+        a_job,
+        "error_message = 'touched'",
+        verbs=frozenset({READ, INSERT, UPDATE}),
+        references={"user_id": _id, "retried_from_id": _job},
+    ),
+    "credit_holds": Private(
+        a_hold,
+        "status = 'released', resolved_at = now()",
+        verbs=frozenset({READ, INSERT, UPDATE}),
+        references={"user_id": _id, "job_id": _job},
+        fixed=frozenset({"user_id", "job_id"}),
+    ),
+    "queue_shares": Private(
+        a_share,
+        "running = 1",
+        verbs=frozenset({READ, INSERT, UPDATE}),
+        references={"user_id": _id},
+        key="user_id",
+    ),
+    "idempotency_keys": Private(
+        an_idempotency_key, "status = 201", references={"user_id": _id}, key="key"
+    ),
+    "credit_transactions": Private(
+        a_posting,
+        "description = 'touched'",
+        verbs=frozenset({READ, INSERT}),
+        service_verbs=frozenset({READ, INSERT}),
+        references={
+            "user_id": _id,
+            "job_id": _job,
+            "subscription_id": lambda person: person.subscription,
+        },
+        follows=("sequence", "balance_after"),
+    ),
+    "images": Private(
+        an_image, "view_count = 7", references={"user_id": _id, "job_id": _job}
+    ),
+    "boards": Private(
+        a_board,
+        "description = 'touched'",
+        references={"user_id": _id, "cover_image_id": _image},
+        shared={"cover_image_id": _public_image},
+    ),
+    "board_images": Private(
+        a_board_image,
+        "added_at = now()",
+        references={"board_id": lambda person: person.board, "image_id": _image},
+        shared={"image_id": _public_image},
+        key="board_id",
+    ),
+    "workflows": Private(
+        a_workflow,
+        "description = 'touched'",
+        references={"user_id": _id, "thumbnail_image_id": _image},
+        shared={"thumbnail_image_id": _public_image},
+    ),
+    "ai_models": Private(
+        a_model,
+        "description = 'touched'",
+        references={"uploaded_by_user_id": _id},
+        refused=({"is_official": True}, {"uploaded_by_user_id": None}),
+    ),
+}
+
+OPEN = {
+    "django_migrations": "the state of the schema",
+    "django_content_type": "names of models",
+    "django_session": "third-party; reached by an unguessable key alone",
+    "django_admin_log": "third-party; reached by the admin alone",
+    "auth_permission": "names of permissions",
+    "auth_group": "names of staff groups",
+    "auth_group_permissions": "what staff groups may do",
+    "users_groups": "third-party; Django asks it for the user at hand",
+    "users_user_permissions": "third-party; Django asks it for the user at hand",
+    "generation_workers": "which workers live",
+    "model_speeds": "how fast models run, whoever asked",
+    "queue_clock": "one number for the whole queue",
+    "django_celery_beat_clockedschedule": "the timetable",
+    "django_celery_beat_crontabschedule": "the timetable",
+    "django_celery_beat_intervalschedule": "the timetable",
+    "django_celery_beat_periodictask": "the timetable",
+    "django_celery_beat_periodictasks": "the timetable",
+    "django_celery_beat_solarschedule": "the timetable",
+}
+
+# Whatever runs with its owner's eyes, and so past the policies.
+VIEWS = {
+    "user_stats": "materialized; service_user and readonly_user alone",
+    "user_stats_own": "filtered by the actor",
+}

@@ -1,0 +1,91 @@
+"""A committed world of three people, for tests that look at it as each role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pingvas.core.db.actor import SERVICE
+from tests.core.row_security_tables import PRIVATE, Person, Row
+from tests.database import app_connection, flush_as_administrator
+
+EVERYBODY = "everybody"
+
+
+@dataclass
+class World:
+    """Alice and bob have a row in every table; carol has only what rows refer to.
+
+    `keys[table][whose]` are the rows there, `everybody`'s being the public ones.
+    """
+
+    alice: Person
+    bob: Person
+    carol: Person
+    keys: dict[str, dict[str, set[object]]] = field(default_factory=dict)
+
+    def all_keys(self, table: str) -> set[object]:
+        return set().union(*self.keys[table].values())
+
+    def put(
+        self, connection: Any, table: str, person: Person, whose: str = "", **over: Any
+    ) -> None:
+        row = {**PRIVATE[table].row(person), **over}
+        insert(connection, table, row)
+        keys = self.keys.setdefault(table, {}).setdefault(whose or person.name, set())
+        keys.add(row[PRIVATE[table].key])
+
+
+def insert(connection: Any, table: str, row: Mapping[str, object]) -> Any:
+    names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
+    return connection.execute(
+        f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608  # our names
+        list(row.values()),
+    )
+
+
+@contextmanager
+def a_world() -> Iterator[World]:
+    world = World(Person("alice", 1), Person("bob", 1), Person("carol", 0))
+    try:
+        with app_connection() as connection:
+            connection.execute(SERVICE.statement)
+            for person in (world.alice, world.bob, world.carol):
+                _settle(connection, world, person)
+            for person in (world.alice, world.bob):
+                _furnish(connection, world, person)
+            _publish(connection, world)
+        yield world
+    finally:
+        flush_as_administrator()
+
+
+def _settle(connection: Any, world: World, person: Person) -> None:
+    """What the rows of others may refer to."""
+    address = f"{person.name}@example.com"
+    world.put(connection, "users", person, id=person.id, email=address)
+    world.put(connection, "subscriptions", person, id=person.subscription)
+    world.put(connection, "generation_jobs", person, id=person.spare_job)
+    world.put(connection, "images", person, id=person.image, job_id=None)
+    world.put(connection, "boards", person, id=person.board)
+
+
+def _furnish(connection: Any, world: World, person: Person) -> None:
+    world.put(connection, "credit_balances", person, balance=10)
+    first: Row = {"sequence": 1, "balance_after": 10}
+    world.put(connection, "credit_transactions", person, **first)
+    for table in PRIVATE:
+        if person.name not in world.keys.get(table, {}):
+            world.put(connection, table, person)
+
+
+def _publish(connection: Any, world: World) -> None:
+    bob, public = world.bob, {"is_public": True}
+    picture = {"id": bob.public_image, "job_id": None}
+    world.put(connection, "images", bob, EVERYBODY, **picture, **public)
+    world.put(connection, "workflows", bob, EVERYBODY, **public)
+    for uploader in (None, world.alice.id):
+        official = {"is_official": True, "uploaded_by_user_id": uploader}
+        world.put(connection, "ai_models", bob, EVERYBODY, **official)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from tests.core.programs import PRODUCTION, TLS, run_python
+
+PROTECTED = {"sslmode": "verify-full", "sslrootcert": "/run/ca.crt"}
+WITHOUT_TLS = PRODUCTION | {
+    "DATABASE_URL": PRODUCTION["DATABASE_URL"].removesuffix(TLS)
+}
+STARTS = {
+    "web": ("-c", "import pingvas.asgi"),
+    "worker": ("-m", "celery", "-A", "pingvas", "worker", "--pool", "solo"),
+    "beat": ("-m", "celery", "-A", "pingvas", "beat", "--pidfile", ""),
+}
+
+
+def problems(**changes):
+    """Identifiers of our own complaints about production with these settings."""
+    settings = {
+        "PRODUCTION": True,
+        "DEBUG": False,
+        "SECRET_KEY": "s" * 50,
+        "DATABASES": {"default": {"OPTIONS": PROTECTED}},
+    }
+    with override_settings(**settings | changes):
+        found = [message.id for message in run_checks()]
+    return {name for name in found if name.startswith("pingvas.E00")}
+
+
+# Django warns that DATABASES must not change under way; only the check reads it here.
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+class TestProduction:
+    def test_a_safe_production_passes(self):
+        assert problems() == set()
+
+    def test_debug_is_refused(self):
+        assert problems(DEBUG=True) == {"pingvas.E001"}
+
+    def test_a_short_secret_key_is_refused(self):
+        assert problems(SECRET_KEY="s" * 49) == {"pingvas.E002"}
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"sslmode": "prefer", "sslrootcert": "/run/ca.crt"},
+            {"sslmode": "disable", "sslrootcert": "/run/ca.crt"},
+            {"sslmode": "verify-full"},
+            {"sslrootcert": "/run/ca.crt"},
+        ],
+    )
+    def test_postgresql_without_verified_tls_is_refused(self, options):
+        databases = {"default": {"OPTIONS": options}}
+        assert problems(DATABASES=databases) == {"pingvas.E003"}
+
+    @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
+    def test_tls_with_a_root_certificate_is_enough(self, mode):
+        databases = {"default": {"OPTIONS": PROTECTED | {"sslmode": mode}}}
+        assert problems(DATABASES=databases) == set()
+
+    def test_the_owners_connection_is_held_to_the_same(self):
+        databases = {"default": {"OPTIONS": PROTECTED}, "owner": {"OPTIONS": {}}}
+        assert problems(DATABASES=databases) == {"pingvas.E003"}
+
+    def test_development_is_left_alone(self):
+        unsafe = {"DEBUG": True, "SECRET_KEY": "s"}
+        assert problems(PRODUCTION=False, **unsafe) == set()
+
+
+def test_the_address_in_the_environment_decides():
+    assert run_python(PRODUCTION, "manage.py", "check").returncode == 0
+    ended = run_python(WITHOUT_TLS, "manage.py", "check")
+    assert ended.returncode == 1
+    assert "pingvas.E003" in ended.stderr
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_web_worker_and_beat_refuse_to_start_unsafe(start):
+    ended = run_python(WITHOUT_TLS, *start)
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert last.startswith("pingvas: The database connection 'default'")
+    assert last.endswith("(pingvas.E003)")
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,81 @@
+"""What can go wrong in a pass, by stable code.
+
+`permanent` tells the caller whether the same work could succeed on another attempt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workers.engine.specs import PassResult, Timings
+
+
+class EngineError(Exception):
+    """Root of the engine's errors; the message is for operators, the code for code."""
+
+    code = "engine_error"
+    permanent = True
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class ModelRefused(EngineError):
+    """The checkpoint cannot be loaded safely or is of no supported kind."""
+
+    code = "model_refused"
+
+    def __init__(self, reason: str, *, code: str) -> None:
+        super().__init__(reason, code=code)
+        self.reason = reason
+
+
+class SpecRefused(EngineError):
+    """The request itself is impossible for this model: size, sampler, seeds."""
+
+    code = "spec_refused"
+
+
+class OutOfMemory(EngineError):
+    """The device has too little memory, also after halving the batch once."""
+
+    code = "out_of_memory"
+
+
+class DeviceLost(EngineError):
+    """The accelerator's context is broken; the process must be started anew."""
+
+    code = "device_lost"
+    permanent = False
+
+
+class BrokenPicture(EngineError):
+    """The model produced NaN, infinity or an all-black picture.
+
+    `indexes` are the positions in the pass; `good` holds the result when other
+    pictures of the same pass are sound (their broken neighbours are None in it).
+    """
+
+    code = "broken_picture"
+
+    def __init__(
+        self, indexes: tuple[int, ...], *, why: str, good: PassResult | None
+    ) -> None:
+        super().__init__(f"{why} in picture(s) {', '.join(map(str, indexes))}")
+        self.indexes = indexes
+        self.good = good
+
+
+class Stopped(EngineError):
+    """The caller asked to stop; raised between steps, never inside one."""
+
+    code = "stopped"
+
+    def __init__(self, reason: str, *, steps_done: int, timings: Timings) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.steps_done = steps_done
+        self.timings = timings
