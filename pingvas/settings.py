@@ -158,6 +158,8 @@ CHANNEL_LAYERS = {
     }
 }
 
+BEAT_HEARTBEAT_PATH = env_str("BEAT_HEARTBEAT_PATH", "")
+
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -267,6 +269,10 @@ REST_FRAMEWORK = {
 # What this Celery worker does; a generation worker serves the tiers named.
 WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")
 WORKER_TIERS = env_list("WORKER_TIERS", "enterprise,studio,pro,starter,free")
+
+# Checkpoints that workers fetched from the object store.
+MODEL_CACHE_ROOT = Path(env_str("MODEL_CACHE_ROOT", str(BASE_DIR / "model-cache")))
+MODEL_CACHE_BYTES = env_int("MODEL_CACHE_GIGABYTES", 100, minimum=1) * 10**9
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
 

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("pingvas", "accounts", "billing", "modelhub", "gallery", "generation", "workers")
+ROOMS = (
+    "pingvas",
+    "accounts",
+    "billing",
+    "modelhub",
+    "gallery",
+    "generation",
+    "workers",
+)
 
 
 def product_files() -> Iterator[Path]:
