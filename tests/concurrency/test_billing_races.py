@@ -30,7 +30,6 @@ from billing.services.holds import (
 from billing.services.ledger import BalanceTooLow, PostingConflict
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, Actor, acting_as, user_actor
-from pingvas.core.db.functions import Now
 from tests.billing.factories import grant, make_job, make_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,12 +113,21 @@ def alice():
     return user
 
 
-def submit(user: User, amount: int) -> UUID:
+def submit(user: User, amount: int, status: str = "queued") -> UUID:
     """What submitting does in one transaction; returns the job's id."""
     with acting_as(user_actor(user.id)):
-        job = make_job(user.id)
+        job = make_job(user.id, status, quoted_credits=amount)
         place_hold(user_id=user.id, job_id=job.id, amount=amount)
     return job.id
+
+
+def end(job_id: UUID, status: str, resolve: Callable[..., int]) -> int:
+    """What ending a running job does in one transaction; returns the charge."""
+    with acting_as(SERVICE):
+        charge = resolve(job_id=job_id)
+        running = GenerationJob.objects.filter(pk=job_id, status="in_progress")
+        running.update(status=status, lease_expires_at=None, credits_consumed=charge)
+    return charge
 
 
 def submit_100_each(user: User, meet_after: Any) -> list[Any]:
@@ -149,15 +157,13 @@ def test_holds_of_many_threads_never_overspend(alice, meet_after):
 
 
 def settle_twice(user: User, meet_after: Any) -> list[Any]:
-    job = make_job(user.id, "completed")
-    with acting_as(user_actor(user.id)):
-        place_hold(user_id=user.id, job_id=job.id, amount=50)
+    job_id = submit(user, 50, "in_progress")
     meet_after(holds, "_lock_hold", 2)
     return act_together(
         SERVICE,
         [
-            partial(settle_hold, job_id=job.id, milliseconds=7000),
-            partial(settle_hold, job_id=job.id, milliseconds=9000),
+            partial(end, job_id, "completed", partial(settle_hold, milliseconds=each))
+            for each in (7000, 9000)
         ],
     )
 
@@ -183,13 +189,11 @@ def test_two_settlements_of_one_hold_charge_once(alice, meet_after):
 
 
 def settle_two_jobs(user: User, meet_after: Any) -> list[Any]:
-    jobs = [make_job(user.id, "completed").id for _ in range(2)]
-    for job in jobs:
-        with acting_as(user_actor(user.id)):
-            place_hold(user_id=user.id, job_id=job, amount=50)
+    jobs = [submit(user, 50, "in_progress") for _ in range(2)]
     meet_after(holds, "_lock_hold", 2)
+    seven = partial(settle_hold, milliseconds=7000)
     return act_together(
-        SERVICE, [partial(settle_hold, job_id=job, milliseconds=7000) for job in jobs]
+        SERVICE, [partial(end, job, "completed", seven) for job in jobs]
     )
 
 
@@ -206,16 +210,12 @@ def test_settlements_of_two_jobs_follow_each_other(alice, meet_after):
 
 
 def test_of_settling_and_releasing_one_counts(alice, meet_after):
-    job = make_job(alice.id, "cancelled")
-    with acting_as(user_actor(alice.id)):
-        place_hold(user_id=alice.id, job_id=job.id, amount=50)
+    job_id = submit(alice, 50, "in_progress")
     meet_after(holds, "_lock_hold", 2)
+    stop = partial(settle_cancelled, milliseconds=7000)
     outcomes = act_together(
         SERVICE,
-        [
-            partial(settle_cancelled, job_id=job.id, milliseconds=7000),
-            partial(release_hold, job_id=job.id),
-        ],
+        [partial(end, job_id, "cancelled", each) for each in (stop, release_hold)],
     )
     assert outcomes in ([0, 0], [7, 7])
     assert audit_ledger() == []
@@ -258,24 +258,20 @@ class Customer:
     def __call__(self) -> None:
         for _ in range(6):
             with suppress(InsufficientCredits):
-                self.end(submit(self.user, self.choice.randrange(1, 120)))
+                amount = self.choice.randrange(1, 120)
+                self.end(submit(self.user, amount, "in_progress"))
             if self.choice.random() < 0.3:
                 self.adjust(self.choice.randrange(-20, 20) or 1)
 
     def end(self, job_id: UUID) -> None:
         milliseconds = self.choice.randrange(0, 90_000)
-        status, resolve = self.choice.choice(
-            [
-                ("completed", partial(settle_hold, milliseconds=milliseconds)),
-                ("cancelled", partial(settle_cancelled, milliseconds=milliseconds)),
-                ("failed", release_hold),
-            ]
-        )
-        with acting_as(SERVICE):
-            jobs = GenerationJob.objects.filter(pk=job_id)
-            jobs.update(status="in_progress", lease_expires_at=Now())
-            jobs.update(status=status, lease_expires_at=None)
-            self.charged += resolve(job_id=job_id)
+        ends = {
+            "completed": partial(settle_hold, milliseconds=milliseconds),
+            "cancelled": partial(settle_cancelled, milliseconds=milliseconds),
+            "failed": release_hold,
+        }
+        status = self.choice.choice(list(ends))
+        self.charged += end(job_id, status, ends[status])
 
     def adjust(self, amount: int) -> None:
         with suppress(BalanceTooLow), acting_as(SERVICE):
