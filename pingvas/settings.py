@@ -270,6 +270,10 @@ REST_FRAMEWORK = {
 WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")
 WORKER_TIERS = env_list("WORKER_TIERS", "enterprise,studio,pro,starter,free")
 
+# Checkpoints that workers fetched from the object store.
+MODEL_CACHE_ROOT = Path(env_str("MODEL_CACHE_ROOT", str(BASE_DIR / "model-cache")))
+MODEL_CACHE_BYTES = env_int("MODEL_CACHE_GIGABYTES", 100, minimum=1) * 10**9
+
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
 
 LOG_FORMAT = env_choice(

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from gallery.storage import encode_picture, store_picture
-
 from generation.models import GenerationJob
 from generation.services.lifecycle import (
     Attempt,
@@ -21,7 +20,6 @@ from generation.services.lifecycle import (
 )
 from generation.services.progress import report_status
 from pingvas.core.db.actor import SERVICE, acting_as
-
 from workers.engine.errors import EngineError
 from workers.engine.specs import PassResult, Timings
 from workers.lease import LeaseKeeper

@@ -36,7 +36,7 @@ def report_status(job_id: UUID, status: str) -> None:
 
 def report_step(attempt: Attempt, *, step: int, total: int, preview: bool) -> None:
     """Write `job:{id}:progress` and tell the owner's screens."""
-    data = {"step": step, "total_steps": total}
+    data: dict[str, object] = {"step": step, "total_steps": total}
     if preview:
         # The number makes each preview a new address for the browser.
         data |= {"preview_url": f"{preview_path(attempt.job_id)}?step={step}"}

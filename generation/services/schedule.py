@@ -171,7 +171,7 @@ def read_standing(attempts: Sequence[Attempt]) -> Standing:
 
 def _standing(statement: str, attempts: Sequence[Attempt]) -> Standing:
     numbers: Mapping[UUID, int] = {a.job_id: a.number for a in attempts}
-    parameters = {
+    parameters: dict[str, Any] = {
         "jobs": list(numbers),
         "numbers": list(numbers.values()),
         "lease": LEASE,

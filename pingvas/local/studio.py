@@ -133,10 +133,10 @@ def announce_quarters(servers: LocalServers) -> None:
     """Name the folder outside the checkout where PostgreSQL had to go, if any."""
     if servers.postgres is not None and servers.postgres.notice:
         say(
-            f"데이터베이스 폴더: {servers.postgres.notice} (root로 실행 중이며 사용자 "
-            "네임스페이스가 허용되지 않음)",
-            f"The database lies in {servers.postgres.notice}: running as root without "
-            "user namespaces.",
+            f"데이터베이스 폴더: {servers.postgres.notice} (root로 실행 중이며 이 폴더"
+            "에서는 사용자 네임스페이스를 쓸 수 없음)",
+            f"The database lies in {servers.postgres.notice}: PostgreSQL refuses to "
+            "run as root, and no user namespace can be used for this folder.",
         )
 
 

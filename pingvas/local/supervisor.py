@@ -12,7 +12,7 @@ from pingvas.local.keeper import Keeper
 from pingvas.local.log_watch import LogWatch
 from pingvas.local.members import Member
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PAUSE = 0.2
 
 
@@ -26,6 +26,9 @@ class StopRequest:
         """Take the stop signals of this process from now on."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._note)
+        # Closing the terminal stops the studio, unless it was started by nohup.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1

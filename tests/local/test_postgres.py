@@ -35,6 +35,7 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
     yield make
     for server in made:
         server.stop()
+        remove_quarters(server.home)
 
 
 def ask(server: EmbeddedPostgres, statement: str) -> str:
@@ -264,4 +265,4 @@ def test_root_without_user_namespaces_gets_a_folder_outside(
     assert again.data == server.data
     again.stop()
     remove_quarters(again.home)
-    assert not again.data.exists()
+    assert not again.quarters.folder.exists()
