@@ -1,0 +1,115 @@
+"""Servers, database and settings of a run.
+
+Imports nothing of Django's before the environment is complete. An environment that
+names every server (as the runner's children have it) is used as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from pingvas.core.db.provision import Provision, provision
+from pingvas.local.credentials import load_credentials
+from pingvas.local.environment import postgres_environment, redis_environment
+from pingvas.local.files import FolderLock, make_private_folder
+from pingvas.local.postgres import EmbeddedPostgres
+from pingvas.local.redis import EmbeddedRedis
+
+HOME = Path(__file__).parent.parent / ".pingvas" / "bench"
+ADDRESSES = ("DATABASE_ADMIN_URL", "DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL")
+
+
+@contextmanager
+def open_servers() -> Iterator[None]:
+    """Start PostgreSQL and Redis as `make run` does, unless the environment has them.
+
+    Data are kept on disk as in production: a bench without fsync would flatter nobody
+    but whoever writes the most.
+    """
+    if all(os.environ.get(name) for name in ADDRESSES):
+        yield
+        return
+    with ExitStack() as stack:
+        lock = FolderLock(make_private_folder(HOME) / "lock")
+        if not lock.acquire(note=str(os.getpid())):
+            raise SystemExit(f"pingvas: another bench runs in {HOME}")
+        stack.callback(lock.release)
+        postgres = EmbeddedPostgres(HOME / "postgres", log=HOME / "postgres.log")
+        redis = EmbeddedRedis(HOME / "redis", log=HOME / "redis.log", durable=False)
+        stack.callback(postgres.stop)
+        postgres.start()
+        stack.callback(redis.stop)
+        redis.start()
+        credentials = load_credentials(HOME / "credentials.json")
+        os.environ.update(
+            {
+                "PINGVAS_ENV": "test",
+                "LOG_LEVEL": "WARNING",
+                "SECRET_KEY": credentials["SECRET_KEY"],
+                "DB_SCHEMA": "dev_pingvas",
+                "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+                "MEDIA_ROOT": str(HOME / "media"),
+                "MODEL_CACHE_ROOT": str(HOME / "model-cache"),
+                **postgres_environment(postgres, credentials),
+                **redis_environment(redis),
+            }
+        )
+        yield
+
+
+@contextmanager
+def open_studio(name: str) -> Iterator[None]:
+    """Set Django up on an empty, migrated database of the subject's own."""
+    database = f"pingvas_bench_{name}"
+    _drop(database)
+    _provision(database)
+    for variable in ADDRESSES[1:3]:
+        os.environ[variable] = _with_database(os.environ[variable], database)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+    import django
+    from django.core.management import call_command
+    from django.db import connections
+
+    django.setup()
+    try:
+        call_command("migrate", database="owner", verbosity=0)
+        _provision(database)
+        yield
+    finally:
+        for connection in connections.all():
+            connection.close()
+        _drop(database)
+
+
+def _provision(database: str) -> None:
+    passwords = {
+        "pingvas_owner": os.environ["DB_OWNER_PASSWORD"],
+        "app_user": os.environ["DB_APP_PASSWORD"],
+        "readonly_user": os.environ["DB_READONLY_PASSWORD"],
+    }
+    provision(
+        os.environ["DATABASE_ADMIN_URL"],
+        Provision(database=database, passwords=passwords),
+    )
+
+
+def _drop(database: str) -> None:
+    with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
+                sql.Identifier(database)
+            )
+        )
+
+
+def _with_database(url: str, database: str) -> str:
+    parts = conninfo_to_dict(url)
+    address = f"{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}"
+    return f"postgresql://{address}/{database}"
