@@ -6,12 +6,16 @@ script in another language finds them too: user N has balance N, job N, hold N.
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.conf import settings
 from django.db import connections
+
+from pingvas.core.redis import event_counter, redis_client
 
 # Twelve digits, so that no number needs padding.
 FIRST = 100_000_000_000
@@ -60,9 +64,7 @@ def numbered_id(number: int) -> UUID:
 
 def open_administrator() -> psycopg.Connection[Any]:
     """A connection to the run's database for which no trigger fires."""
-    import os
-
-    connection = psycopg.connect(
+    return psycopg.connect(
         os.environ["DATABASE_ADMIN_URL"],
         dbname=connections["default"].settings_dict["NAME"],
         options=f"-c search_path={settings.DB_SCHEMA},extensions"
@@ -70,14 +72,25 @@ def open_administrator() -> psycopg.Connection[Any]:
         autocommit=True,
         cursor_factory=psycopg.ClientCursor,
     )
-    return connection
 
 
 def fill_users(
     admin: psycopg.Connection[Any], first: int, count: int, *, tier: str = "studio"
 ) -> None:
-    """Users with credits, and the ledger's posting that gave them."""
+    """Users with credits, the ledger's posting that gave them, and event numbers."""
     _fill(admin, (_USERS, _CREDITS, _GRANTS), first, count, tier=tier)
+    start_events(first, count)
+
+
+def start_events(first: int, count: int) -> None:
+    """Number the events of these users as if they had been told something before.
+
+    The first event ever of each of thousands would measure how counters begin.
+    """
+    with redis_client().pipeline(transaction=False) as pipe:
+        for number in range(first, first + count):
+            pipe.set(event_counter(numbered_id(number)), time.time_ns() // 1000)
+        pipe.execute()
 
 
 def fill_running_jobs(

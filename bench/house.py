@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -22,7 +23,7 @@ from pingvas.local.files import FolderLock, make_private_folder
 from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.redis import EmbeddedRedis
 
-HOME = Path(__file__).parent.parent / ".pingvas" / "bench"
+HOMES = Path(__file__).parent.parent / ".pingvas" / "bench"
 ADDRESSES = ("DATABASE_ADMIN_URL", "DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL")
 
 
@@ -37,17 +38,16 @@ def open_servers() -> Iterator[None]:
         yield
         return
     with ExitStack() as stack:
-        lock = FolderLock(make_private_folder(HOME) / "lock")
-        if not lock.acquire(note=str(os.getpid())):
-            raise SystemExit(f"pingvas: another bench runs in {HOME}")
+        lock = _take_home()
         stack.callback(lock.release)
-        postgres = EmbeddedPostgres(HOME / "postgres", log=HOME / "postgres.log")
-        redis = EmbeddedRedis(HOME / "redis", log=HOME / "redis.log", durable=False)
+        home = lock.path.parent
+        postgres = EmbeddedPostgres(home / "postgres", log=home / "postgres.log")
+        redis = EmbeddedRedis(home / "redis", log=home / "redis.log", durable=False)
         stack.callback(postgres.stop)
         postgres.start()
         stack.callback(redis.stop)
         redis.start()
-        credentials = load_credentials(HOME / "credentials.json")
+        credentials = load_credentials(home / "credentials.json")
         os.environ.update(
             {
                 "PINGVAS_ENV": "test",
@@ -55,8 +55,8 @@ def open_servers() -> Iterator[None]:
                 "SECRET_KEY": credentials["SECRET_KEY"],
                 "DB_SCHEMA": "dev_pingvas",
                 "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
-                "MEDIA_ROOT": str(HOME / "media"),
-                "MODEL_CACHE_ROOT": str(HOME / "model-cache"),
+                "MEDIA_ROOT": str(home / "media"),
+                "MODEL_CACHE_ROOT": str(home / "model-cache"),
                 **postgres_environment(postgres, credentials),
                 **redis_environment(redis),
             }
@@ -86,6 +86,15 @@ def open_studio(name: str) -> Iterator[None]:
         for connection in connections.all():
             connection.close()
         _drop(database)
+
+
+def _take_home() -> FolderLock:
+    """The lock of the first home that no other run holds."""
+    for number in count():
+        lock = FolderLock(make_private_folder(HOMES / str(number)) / "lock")
+        if lock.acquire(note=str(os.getpid())):
+            return lock
+    raise AssertionError("numbers do not end")
 
 
 def _provision(database: str) -> None:

@@ -35,7 +35,9 @@ class Ratio:
         if not self.goal:
             return None
         sign, limit = self.goal.split()
-        return self.ratio >= float(limit) if sign == ">=" else self.ratio <= float(limit)
+        return (
+            self.ratio >= float(limit) if sign == ">=" else self.ratio <= float(limit)
+        )
 
     def as_record(self) -> dict[str, Any]:
         return {**asdict(self), "met": self.met}
@@ -82,7 +84,8 @@ def show_table(ratios: Sequence[Ratio]) -> str:
     rows += [_row(ratio) for ratio in ratios]
     widths = [max(len(row[column]) for row in rows) for column in range(7)]
     lines = [
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
+        "| "
+        + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
         + " |"
         for row in rows
     ]

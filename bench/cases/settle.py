@@ -112,7 +112,10 @@ class _Case:
             return Rounds.alternate(
                 self._size.rounds,
                 lambda: rate_of(
-                    pool, work, clients=CLIENTS, each=self._size.each,
+                    pool,
+                    work,
+                    clients=CLIENTS,
+                    each=self._size.each,
                     first=self._rows(self._size.each * CLIENTS),
                 ),
                 lambda: self._pgbench(script),
