@@ -113,6 +113,12 @@ def analyze(admin: psycopg.Connection[Any]) -> None:
     admin.execute("VACUUM (ANALYZE)")
 
 
+def empty_tables(admin: psycopg.Connection[Any]) -> None:
+    """Remove every user with all that is theirs, and every model; time starts anew."""
+    admin.execute("TRUNCATE users, queue_shares, ai_models CASCADE")
+    admin.execute("UPDATE queue_clock SET virtual_time = 0")
+
+
 def _fill(
     admin: psycopg.Connection[Any],
     statements: tuple[str, ...],

@@ -9,11 +9,16 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
-from django.conf import settings
 from django.db import connection
 
 from accounts.tiers import Tier
-from bench.filling import FIRST, analyze, open_administrator, start_events
+from bench.filling import (
+    FIRST,
+    analyze,
+    empty_tables,
+    open_administrator,
+    start_events,
+)
 from bench.report import Ratio
 from generation.services.schedule import WorkerOffer, claim_jobs
 from pingvas.core.db.actor import SERVICE, acting_as
@@ -116,7 +121,7 @@ def _compare(queue: Queue, size: Size) -> list[Ratio]:
         short = _times(admin, SHORT, size)
         long = _times(admin, queue, size)
         short += _times(admin, SHORT, size)
-        _empty(admin)
+        empty_tables(admin)
     return [
         _ratio(
             f"claim from {queue}",
@@ -147,7 +152,7 @@ def _ratio(name: str, long: list[float], short: list[float], *, note: str) -> Ra
 
 
 def _times(admin: psycopg.Connection[Any], queue: Queue, size: Size) -> list[Times]:
-    _empty(admin)
+    empty_tables(admin)
     _fill(admin, queue)
     for _ in range(WARM_UP):
         _claim(admin)
@@ -191,8 +196,3 @@ def _fill(admin: psycopg.Connection[Any], queue: Queue) -> None:
     start_events(FIRST, min(queue.users, 2_000))
     admin.execute("CHECKPOINT")
     analyze(admin)
-
-
-def _empty(admin: psycopg.Connection[Any]) -> None:
-    tables = f"{settings.DB_SCHEMA}.users, {settings.DB_SCHEMA}.queue_shares"
-    admin.execute(f"TRUNCATE {tables} CASCADE")

@@ -14,11 +14,11 @@ from bench.filling import (
     numbered_id,
     open_administrator,
 )
+from bench.finishing import finish
 from bench.report import Ratio, Rounds
 from bench.statements import record_statements, run_pgbench, script_of
 from billing.services.holds import settle_hold
-from gallery.services import StoredPicture
-from generation.services.lifecycle import Attempt, Finished, complete_job
+from generation.services.lifecycle import Attempt
 from pingvas.core.db.actor import SERVICE, acting_as
 
 CLIENTS = 4
@@ -65,25 +65,8 @@ def settle_one(number: int) -> None:
 
 def complete_one(number: int) -> None:
     """Complete job `number` with a picture that is stored already."""
-    picture = StoredPicture(
-        bucket="local",
-        key=f"{number}.png",
-        sha256="0" * 64,
-        file_size=1,
-        width=128,
-        height=128,
-        format="png",
-        metadata={"prompt": "a star"},
-    )
-    finished = Finished(
-        picture=picture,
-        timings={"denoising": 1},
-        billed_milliseconds=1500,
-        pass_size=1,
-    )
     job_id = numbered_id(number)
-    with acting_as(SERVICE):
-        complete_job(Attempt(job_id=job_id, user_id=job_id, number=1), finished)
+    finish(Attempt(job_id=job_id, user_id=job_id, number=1))
 
 
 def _settle_many(first: int, count: int) -> None:
