@@ -23,13 +23,13 @@ def _enter(environment: dict[str, str]) -> None:
 
 
 @contextmanager
-def open_clients(count: int) -> Iterator[Pool]:
-    """`count` processes with Django set up on this run's database."""
+def open_clients(count: int, *, database: str | None = None) -> Iterator[Pool]:
+    """`count` processes with Django set up on this run's database, or on another."""
     settings = connections["default"].settings_dict
-    url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**settings)
-    environment = {"DATABASE_URL": url}
-    with get_context("spawn").Pool(count, _enter, (environment,)) as pool:
-        yield pool
+    name = database or settings["NAME"]
+    url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/".format(**settings)
+    with get_context("spawn").Pool(count, _enter, ({"DATABASE_URL": url + name},)) as p:
+        yield p
 
 
 def rate_of(pool: Pool, work: Work, *, clients: int, first: int, each: int) -> float:

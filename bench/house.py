@@ -80,12 +80,30 @@ def open_studio(name: str) -> Iterator[None]:
     django.setup()
     try:
         call_command("migrate", database="owner", verbosity=0)
+        connections["owner"].close()
         _provision(database)
         yield
     finally:
         for connection in connections.all():
             connection.close()
         _drop(database)
+
+
+@contextmanager
+def copy_database(name: str, copy: str) -> Iterator[None]:
+    """A second database like `name`, which nobody may be connected to, for a while."""
+    _drop(copy)
+    with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(copy), sql.Identifier(name)
+            )
+        )
+    _provision(copy)
+    try:
+        yield
+    finally:
+        _drop(copy)
 
 
 def _take_home() -> FolderLock:

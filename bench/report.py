@@ -80,7 +80,9 @@ def describe_machine() -> dict[str, str]:
 
 def show_table(ratios: Sequence[Ratio]) -> str:
     """The rows as a Markdown table, which reads well in a terminal too."""
-    rows = [("What", "Studio", "Beside", "Unit", "Ratio", "Goal", "Met")]
+    rows: list[tuple[str, ...]] = [
+        ("What", "Studio", "Beside", "Unit", "Ratio", "Goal", "Met")
+    ]
     rows += [_row(ratio) for ratio in ratios]
     widths = [max(len(row[column]) for row in rows) for column in range(7)]
     lines = [

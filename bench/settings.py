@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from pingvas.settings import *  # noqa: F403 - these settings are those, but for a few
 
 # The administrator fills tables and the clients are many; nothing else differs.
-TIER_OVERRIDES: dict[str, dict[str, Any]] = {
+TIER_OVERRIDES = {
     tier: {"waiting": 10_000_000, "submissions": 10_000_000}
     for tier in ("free", "starter", "pro", "studio", "enterprise")
 }

@@ -32,16 +32,16 @@ def record_statements() -> Iterator[list[str]]:
     statements: list[str] = []
     plain_factory, plain_commit = raw.cursor_factory, raw.commit
 
-    class Recording(plain_factory):  # type: ignore[misc]  # known at run time alone
-        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-            statements.append(self.mogrify(query, params))
-            return super().execute(query, params, **options)
+    def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        statements.append(cursor.mogrify(query, params))
+        return plain_factory.execute(cursor, query, params, **options)
 
     def commit() -> None:
         statements.append("COMMIT")
         plain_commit()
 
-    raw.cursor_factory, raw.commit = Recording, commit
+    raw.cursor_factory = type("Recording", (plain_factory,), {"execute": execute})
+    raw.commit = commit
     try:
         yield statements
     finally:

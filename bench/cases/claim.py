@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 from django.db import connection
 
 from accounts.tiers import Tier
+from bench.clients import open_clients
 from bench.filling import (
     FIRST,
     analyze,
-    empty_tables,
     open_administrator,
     start_events,
 )
+from bench.house import copy_database
 from bench.report import Ratio
 from generation.services.schedule import WorkerOffer, claim_jobs
 from pingvas.core.db.actor import SERVICE, acting_as
@@ -61,7 +61,9 @@ WITH job AS (
 )
 UPDATE queue_shares SET running = 0, claimable = true WHERE user_id = %(user)s
 """
-WARM_UP = 5
+WARM_UP = 20
+# More than any size makes: so many users have had an event before.
+MOST_CLAIMS = 1_000
 
 
 @dataclass(frozen=True)
@@ -111,35 +113,43 @@ class Times:
 
 
 def _compare(queue: Queue, size: Size) -> list[Ratio]:
-    """The short queue before and after the long one: a busy moment meets both.
+    """Claims in turns from two databases of one server, a process at each.
 
-    The tables of one schema hold one queue at a time, so sides cannot alternate claim
-    by claim. The statements are judged as well: the rest of a call is the same for
-    every queue and would hide how they grow.
+    The statements are judged as well: the rest of a call is the same for every queue
+    and would hide how they grow.
     """
-    with open_administrator() as admin:
-        short = _times(admin, SHORT, size)
-        long = _times(admin, queue, size)
-        short += _times(admin, SHORT, size)
-        empty_tables(admin)
+    database = connection.settings_dict["NAME"]
+    short, long = f"{database}_short", f"{database}_long"
+    _disconnect()
+    with (
+        copy_database(database, short),
+        copy_database(database, long),
+        open_clients(1, database=short) as short_side,
+        open_clients(1, database=long) as long_side,
+    ):
+        short_side.apply(_prepare, (SHORT,))
+        long_side.apply(_prepare, (queue,))
+        times = [
+            (long_side.apply(_claim), short_side.apply(_claim))
+            for _ in range(size.claims)
+        ]
     return [
         _ratio(
             f"claim from {queue}",
-            [time.whole for time in long],
-            [time.whole for time in short],
-            note=f"claim_jobs, commit, wake-ups; beside it {SHORT}",
+            [(ours.whole, other.whole) for ours, other in times],
+            note=f"claim_jobs, commit, wake-ups; beside it {SHORT}, claim by claim",
         ),
         _ratio(
             "  its statements alone",
-            [time.statements for time in long],
-            [time.statements for time in short],
+            [(ours.statements, other.statements) for ours, other in times],
             note="the same calls, time in the driver from each statement to its rows",
         ),
     ]
 
 
-def _ratio(name: str, long: list[float], short: list[float], *, note: str) -> Ratio:
-    ours, other = statistics.median(long), statistics.median(short)
+def _ratio(name: str, times: list[tuple[float, float]], *, note: str) -> Ratio:
+    ours = statistics.median(time[0] for time in times)
+    other = statistics.median(time[1] for time in times)
     return Ratio(
         name=name,
         ours=ours,
@@ -151,15 +161,30 @@ def _ratio(name: str, long: list[float], short: list[float], *, note: str) -> Ra
     )
 
 
-def _times(admin: psycopg.Connection[Any], queue: Queue, size: Size) -> list[Times]:
-    empty_tables(admin)
-    _fill(admin, queue)
+def _disconnect() -> None:
+    """A database with connections cannot be copied, and the pool keeps some."""
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's alone
+
+
+def _prepare(queue: Queue) -> None:
+    values = {
+        "first": FIRST,
+        "last": FIRST + queue.users - 1,
+        "users": queue.users,
+        "jobs": queue.jobs,
+    }
+    with open_administrator() as admin:
+        for statement in (_USERS, _JOBS, _SHARES):
+            admin.execute(statement, values)
+        admin.execute("CHECKPOINT")
+        analyze(admin)
+    start_events(FIRST, min(queue.users, MOST_CLAIMS))
     for _ in range(WARM_UP):
-        _claim(admin)
-    return [_claim(admin) for _ in range(size.claims)]
+        _claim()
 
 
-def _claim(admin: psycopg.Connection[Any]) -> Times:
+def _claim() -> Times:
     """Time one claim, then put its job back: every claim meets a queue of one length.
 
     Raises RuntimeError when it found none.
@@ -180,19 +205,6 @@ def _claim(admin: psycopg.Connection[Any]) -> Times:
     elapsed = time.perf_counter() - started
     if not jobs:
         raise RuntimeError("a claim found nothing in a filled queue")
-    admin.execute(_RETURN, {"job": jobs[0].id, "user": jobs[0].user_id})
+    with open_administrator() as admin:
+        admin.execute(_RETURN, {"job": jobs[0].id, "user": jobs[0].user_id})
     return Times(whole=elapsed * 1000, statements=spent * 1000)
-
-
-def _fill(admin: psycopg.Connection[Any], queue: Queue) -> None:
-    values = {
-        "first": FIRST,
-        "last": FIRST + queue.users - 1,
-        "users": queue.users,
-        "jobs": queue.jobs,
-    }
-    for statement in (_USERS, _JOBS, _SHARES):
-        admin.execute(statement, values)
-    start_events(FIRST, min(queue.users, 2_000))
-    admin.execute("CHECKPOINT")
-    analyze(admin)

@@ -21,23 +21,24 @@ from billing.services.holds import settle_hold
 from generation.services.lifecycle import Attempt
 from pingvas.core.db.actor import SERVICE, acting_as
 
-CLIENTS = 4
-
 
 @dataclass(frozen=True)
 class Size:
+    """`each`: calls of one client in one round."""
+
     rounds: int
     each: int
+    clients: int = 4
 
 
 SIZES = {True: Size(rounds=3, each=50), False: Size(rounds=7, each=400)}
-TINIEST = Size(rounds=1, each=5)
+TINIEST = Size(rounds=1, each=5, clients=1)
 
 
 def measure(*, small: bool, size: Size | None = None) -> list[Ratio]:
     """Settlements a second, and for the record whole completions."""
     size = size or SIZES[small]
-    block = size.rounds * size.each * CLIENTS
+    block = size.rounds * size.each * size.clients
     settle = _Case(settle_one, size, first=FIRST)
     complete = _Case(complete_one, size, first=FIRST + 4 * block)
     return [
@@ -45,8 +46,8 @@ def measure(*, small: bool, size: Size | None = None) -> list[Ratio]:
             name="settled jobs a second",
             unit="1/s",
             goal=">= 0.5",
-            note=f"settle_hold as the service, {CLIENTS} processes; pgbench with the "
-            "recorded statements, as many clients",
+            note=f"settle_hold as the service, {size.clients} processes; pgbench with "
+            "the recorded statements, as many clients",
         ),
         complete.run(_complete_many).ratio(
             name="completed jobs a second",
@@ -88,18 +89,18 @@ class _Case:
         self._next = first
 
     def run(self, work: Work) -> Rounds:
-        script = self._script()
-        with open_clients(CLIENTS) as pool:
+        script, clients = self._script(), self._size.clients
+        with open_clients(clients) as pool:
             # Imports, connections and plans are not what is measured.
-            rate_of(pool, work, clients=CLIENTS, first=self._rows(8), each=2)
+            rate_of(pool, work, clients=clients, first=self._rows(8), each=2)
             return Rounds.alternate(
                 self._size.rounds,
                 lambda: rate_of(
                     pool,
                     work,
-                    clients=CLIENTS,
+                    clients=clients,
                     each=self._size.each,
-                    first=self._rows(self._size.each * CLIENTS),
+                    first=self._rows(self._size.each * clients),
                 ),
                 lambda: self._pgbench(script),
             )
@@ -113,17 +114,17 @@ class _Case:
 
     def _pgbench(self, script: str) -> float:
         """Each client has numbers of its own, a million apart."""
-        each = self._size.each
+        each, clients = self._size.each, self._size.clients
         base = self._rows(0) + 100_000_000
         with open_administrator() as admin:
-            for client in range(CLIENTS):
+            for client in range(clients):
                 fill_users(admin, base + client * 1_000_000 + 1, each)
                 fill_running_jobs(admin, base + client * 1_000_000 + 1, each)
             analyze(admin)
         self._next += each
         variables = {"base": base, "first_user": 0}
         return run_pgbench(
-            script, clients=CLIENTS, transactions=each, variables=variables
+            script, clients=clients, transactions=each, variables=variables
         )
 
     def _rows(self, count: int) -> int:
