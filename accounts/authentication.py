@@ -5,7 +5,7 @@
 checks CSRF. A view says nothing: `request.user` is a `User`, the transaction acts as
 that user, and `request.auth` is the access token or None. Anonymous requests are
 refused with 401; a view that is open says `authentication_classes = ()` and
-`permission_classes = ()`.
+`permission_classes = ()`. Handlers that need a sign-in take a `UserRequest`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts.models import User
 from accounts.tokens import read_access_token, user_of
 from pingvas.core.db.actor import become, user_actor
+
+
+class UserRequest(Request):
+    """For annotations: what a handler gets once the permission check has passed."""
+
+    user: User
+    auth: AccessToken | None
 
 
 class BearerAuthentication(BaseAuthentication):

@@ -27,7 +27,7 @@ from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.models import TokenFamily, User
-from pingvas.core.db.actor import acting_as, user_actor
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import NotSignedIn, ServiceUnavailable
 from pingvas.core.redis import (
@@ -149,6 +149,12 @@ def sign_out_everywhere(*, user: User) -> None:
     with acting_as(user_actor(user.id)):
         User.objects.filter(pk=user.id).update(token_version=F("token_version") + 1)
         _end_families(user.id)
+
+
+def purge_token_families() -> int:
+    """Delete the families whose last token has expired; returns how many."""
+    with acting_as(SERVICE):
+        return TokenFamily.objects.filter(expires_at__lt=Now()).delete()[0]
 
 
 def issue_ws_ticket(*, user_id: UUID) -> str:
