@@ -7,7 +7,12 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.generics import ListAPIView
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -35,9 +40,9 @@ from generation.services.submit import (
     retry_job,
     submit_jobs,
 )
-from pingvas.core.api.schema import errors
 from modelhub.selectors import ModelNotFound, ModelNotInTier
 from pingvas.core.api.idempotency import HEADER, KeyReused, idempotent
+from pingvas.core.api.schema import errors
 from pingvas.core.errors import NotFound
 
 IDEMPOTENCY = OpenApiParameter(
@@ -57,21 +62,20 @@ SUBMISSION_ERRORS = (
 )
 
 
+@extend_schema_view(
+    get=extend_schema(
+        description="Your jobs, newest first.",
+        parameters=[OpenApiParameter("status", str, enum=JobStatus.values)],
+    )
+)
 class JobsView(ListAPIView[GenerationJob]):
+    request: UserRequest
     serializer_class = JobSerializer
 
     def get_queryset(self) -> Any:
         jobs = jobs_with_images(jobs_of(self.request.user.id))
         status = self.request.query_params.get("status")
         return jobs.filter(status=status) if status else jobs
-
-    @extend_schema(
-        parameters=[OpenApiParameter("status", str, enum=JobStatus.values)],
-        responses={200: JobSerializer(many=True)},
-    )
-    def get(self, request: UserRequest, *args: Any, **kwargs: Any) -> Response:
-        """Your jobs, newest first."""
-        return super().get(request, *args, **kwargs)
 
     @extend_schema(
         request=SpecSerializer,
@@ -107,9 +111,7 @@ class JobView(APIView):
 
 
 class CancelView(APIView):
-    @extend_schema(
-        request=None, responses={200: JobSerializer, **errors(NotFound)}
-    )
+    @extend_schema(request=None, responses={200: JobSerializer, **errors(NotFound)})
     def post(self, request: UserRequest, job_id: UUID) -> Response:
         """Cancel a job; telling it twice is telling it once. An ended job stays so."""
         job = cancel_job(user_id=request.user.id, job_id=job_id)
@@ -120,7 +122,10 @@ class RetryView(APIView):
     @extend_schema(
         request=None,
         parameters=[IDEMPOTENCY],
-        responses={201: SubmissionSerializer, **errors(*SUBMISSION_ERRORS, JobNotFinished)},
+        responses={
+            201: SubmissionSerializer,
+            **errors(*SUBMISSION_ERRORS, JobNotFinished),
+        },
     )
     @idempotent
     def post(self, request: UserRequest, job_id: UUID) -> Response:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import (
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
-from rest_framework.response import Response
 
 from accounts.authentication import UserRequest
 from accounts.tiers import tier_covers
@@ -43,14 +46,15 @@ class NamePagination(KeyPagination):
     order = ("name", "id")
 
 
+@extend_schema_view(
+    get=extend_schema(
+        description="Models to make pictures with, also those above your plan."
+    )
+)
 class ModelsView(ListAPIView[AIModel]):
+    request: UserRequest
     serializer_class = ModelSerializer
     pagination_class = NamePagination
 
     def get_queryset(self) -> Any:
         return models_for(self.request.user)
-
-    @extend_schema(responses={200: ModelSerializer(many=True)})
-    def get(self, request: UserRequest, *args: Any, **kwargs: Any) -> Response:
-        """Models to make pictures with, also those above your plan."""
-        return super().get(request, *args, **kwargs)
