@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from pingvas.core import health
 
@@ -13,4 +13,6 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("generation.api.urls")),
+    path("api/v1/", include("modelhub.api.urls")),
 ]
