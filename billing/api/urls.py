@@ -6,6 +6,7 @@ from django.urls import path
 
 from billing.api import views
 
+app_name = "billing-api"
 urlpatterns = [
     path("credits", views.CreditsView.as_view(), name="credits"),
     path(

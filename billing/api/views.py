@@ -22,6 +22,7 @@ from billing.models import CreditTransaction
 from billing.plans import plans
 from billing.selectors import transactions_for
 from billing.services.grants import read_balance
+from pingvas.core.api.documents import errors
 from pingvas.core.api.pagination import KeyPagination
 
 
@@ -36,7 +37,7 @@ class CreditsView(APIView):
     @extend_schema(
         operation_id="credits_read",
         summary="Your credits",
-        responses=CreditsSerializer,
+        responses={200: CreditsSerializer, **errors(401, 429)},
         tags=["credits"],
     )
     def get(self, request: Request) -> Response:
@@ -60,6 +61,7 @@ class TransactionListView(ListAPIView[CreditTransaction]):
     @extend_schema(
         operation_id="credits_transactions_list",
         summary="Your credit transactions, newest first",
+        responses={200: TransactionSerializer(many=True), **errors(400, 401, 429)},
         tags=["credits"],
     )
     def get(self, request: Request) -> Response:
@@ -78,7 +80,7 @@ class PlanListView(APIView):
     @extend_schema(
         operation_id="plans_list",
         summary="Every plan, cheapest first",
-        responses=PlanSerializer(many=True),
+        responses={200: PlanSerializer(many=True), **errors(429)},
         auth=[],
         tags=["plans"],
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+
 import pytest
 from django.test import Client
 from django.urls import include, path
@@ -72,6 +74,17 @@ def test_transactions_page_by_key_from_the_newest(alice, browser):
     # The free month is the first posting of all.
     assert pages == [6, 5, 4, 3, 2, 1]
     assert rest["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("sequence", "found"), [(10**30, [1]), (2, [1]), (1, []), (-(10**30), [])]
+)
+def test_a_made_up_cursor_only_says_where_to_go_on(browser, sequence, found):
+    browser.get("/api/v1/credits")
+    after = urlsafe_b64encode(f"[{sequence}]".encode()).decode()
+    answer = browser.get("/api/v1/credits/transactions", {"after": after})
+    assert answer.status_code == 200
+    assert [row["sequence"] for row in answer.json()["results"]] == found
 
 
 def test_a_transaction_shows_its_job_and_no_words_of_the_staff(alice, browser):
