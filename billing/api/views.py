@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
-from uuid import UUID
+from typing import ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.requests import signed_in
 from billing.api.serializers import (
     CreditsSerializer,
     PlanSerializer,
@@ -26,11 +26,6 @@ from pingvas.core.api.documents import errors
 from pingvas.core.api.pagination import KeyPagination
 
 
-def _reader(request: Request) -> UUID:
-    """Who is signed in; the permissions refuse everybody else first."""
-    return cast(UUID, request.user.pk)
-
-
 class CreditsView(APIView):
     permission_classes = (IsAuthenticated,)
 
@@ -42,7 +37,7 @@ class CreditsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Balance, holds and what is available. Grants the free month if it is due."""
-        summary = read_balance(user_id=_reader(request))
+        summary = read_balance(user_id=signed_in(request).id)
         return Response(CreditsSerializer(summary).data)
 
 
@@ -68,7 +63,7 @@ class TransactionListView(ListAPIView[CreditTransaction]):
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[CreditTransaction]:
-        return transactions_for(_reader(self.request))
+        return transactions_for(signed_in(self.request).id)
 
 
 class PlanListView(APIView):
