@@ -42,4 +42,10 @@ SCHEDULE = (
         when=Daily(hour=3),
         expires=timedelta(hours=6),
     ),
+    Entry(
+        name="Remove stored objects without a row",
+        task="gallery.remove_orphans",
+        when=Daily(hour=4),
+        expires=timedelta(hours=6),
+    ),
 )

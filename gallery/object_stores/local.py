@@ -53,15 +53,20 @@ class LocalStore:
         with _translated():
             return path.stat().st_size if path.is_file() else None
 
+    def open(self, key: str) -> BinaryIO:
+        """The object as an open file; ObjectMissing."""
+        with _translated():
+            return self.path(key).open("rb")
+
     def read(self, key: str, *, start: int = 0) -> Iterator[bytes]:
-        with _translated(), self.path(key).open("rb") as file:
+        with _translated(), self.open(key) as file:
             file.seek(start)
             while chunk := file.read(CHUNK):
                 yield chunk
 
     def download_link(self, key: str, *, file_name: str, seconds: int) -> str:
         token = sign_download(key, file_name, seconds=seconds)
-        return f"{reverse('gallery:download-file')}?{urlencode({'token': token})}"
+        return f"{reverse('gallery-api:file')}?{urlencode({'token': token})}"
 
     def pages(self, prefix: str) -> Iterator[list[StoredObject]]:
         found = self._below(self.path(prefix))

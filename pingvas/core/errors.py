@@ -12,12 +12,14 @@ class PingvasError(Exception):
     """A refusal with a stable `code`, an HTTP `status` and words for a person.
 
     `fields` maps a field of the request to what is wrong with it; `data` carries
-    figures that a client can act on (for example how many credits are missing).
+    figures that a client can act on (for example how many credits are missing). What
+    the request wrote is rolled back, unless the class says `keeps_writes`.
     """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
     message: ClassVar[str | Promise] = _("This request cannot be carried out.")
+    keeps_writes: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -103,8 +103,10 @@ def _unknown_answer(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's EXCEPTION_HANDLER. Nothing that the view wrote is kept."""
-    if transaction.get_connection().in_atomic_block:
+    """DRF's EXCEPTION_HANDLER. Nothing that the view wrote is kept, save by errors
+    whose class says `keeps_writes`."""
+    keeps = isinstance(error, PingvasError) and error.keeps_writes
+    if transaction.get_connection().in_atomic_block and not keeps:
         # DRF answers before any middleware sees the error: without this the view's
         # earlier writes would be committed.
         transaction.set_rollback(True)

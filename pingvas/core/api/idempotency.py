@@ -36,6 +36,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from pingvas.core.api.parsers import RequestTooLarge
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import InvalidRequest, NotSignedIn, PingvasError
@@ -63,12 +64,6 @@ class KeyReused(PingvasError):
     code = "idempotency_key_reused"
     status = 409
     message = _("This idempotency key belongs to another request.")
-
-
-class RequestTooLarge(PingvasError):
-    code = "request_too_large"
-    status = 413
-    message = _("This request is too large.")
 
 
 def idempotent(handler: Handler) -> Handler:
