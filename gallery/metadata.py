@@ -94,7 +94,9 @@ def read_a1111_parameters(text: str) -> dict[str, object]:
     """The settings of an A1111 text, by our names, as far as it has them."""
     lines = text.strip().split("\n")
     pairs = _PAIR.findall(lines[-1])
-    if len(pairs) >= FEWEST_PAIRS:
+    if len(pairs) < FEWEST_PAIRS:
+        pairs = []
+    else:
         lines.pop()
     said = {name: _unquoted(value) for name, value in pairs}
     prompt, negative = _prompts(lines)

@@ -63,7 +63,12 @@ class ImageView(APIView):
 class BinaryView(APIView):
     """Answers bytes whatever the client says it accepts; refusals stay JSON."""
 
-    def perform_content_negotiation(self, request: Request, *args: Any) -> Any:
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = True,
+    ) -> Any:
+        # The framework names the parameter, and passes it as it likes.
         return super().perform_content_negotiation(request, force=True)
 
 

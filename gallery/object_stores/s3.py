@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class S3Store:
                 if error.response["Error"]["Code"] in PAST_THE_END:
                     return
                 raise
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 yield from body.iter_chunks(CHUNK)
 
     def pages(self, prefix: str) -> Iterator[list[StoredObject]]:
