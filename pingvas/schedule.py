@@ -54,4 +54,10 @@ SCHEDULE = (
         when=Daily(hour=4, minute=30),
         expires=timedelta(hours=6),
     ),
+    Entry(
+        name="Remove stored objects without a row",
+        task="gallery.remove_orphans",
+        when=Daily(hour=5),
+        expires=timedelta(hours=6),
+    ),
 )
