@@ -16,6 +16,9 @@ JOB_TTL_SECONDS = 3600
 ONLINE_TTL_SECONDS = 300
 GENERATION_WINDOW_SECONDS = 600
 API_WINDOW_SECONDS = 60
+# Longer than a weekend; whoever comes later gets a snapshot instead of a replay.
+EVENTS_TTL_SECONDS = 3 * 24 * 3600
+WS_TICKET_TTL_SECONDS = 30
 MODEL_CACHE_TTL_SECONDS = 7 * 24 * 3600
 MODEL_LOCK_TTL_SECONDS = 600
 
@@ -47,6 +50,10 @@ def token_blacklist(jti: str) -> str:
     return f"session:blacklist:{jti}"
 
 
+def ws_ticket(ticket: str) -> str:
+    return f"ws:ticket:{ticket}"
+
+
 def user_online(user_id: UUID) -> str:
     return f"user:{user_id}:online"
 
@@ -65,6 +72,10 @@ def job_preview(job_id: UUID) -> str:
 
 def event_counter(user_id: UUID) -> str:
     return f"events:{user_id}:seq"
+
+
+def event_epoch() -> str:
+    return "events:epoch"
 
 
 def event_stream(user_id: UUID) -> str:
