@@ -80,7 +80,7 @@ def stays_welcome(guest: Guest) -> bool:
 
 
 def mark_online(user_id: UUID) -> None:
-    redis_client().setex(user_online(user_id), ONLINE_TTL_SECONDS, "1")
+    redis_client().set(user_online(user_id), "1", ex=ONLINE_TTL_SECONDS)
 
 
 def is_own_origin(origin: str, host: str) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import asynccontextmanager
 from importlib import import_module
 
+from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
-from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
@@ -32,50 +31,68 @@ def session_of(user):
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-def communicator(query="", cookie="", origin=ORIGIN, host="testserver"):
-    headers = [(b"host", host.encode())]
-    if cookie:
-        headers.append((b"cookie", cookie.encode()))
-    if origin:
-        headers.append((b"origin", origin.encode()))
-    return WebsocketCommunicator(application, f"/ws/v1/events{query}", headers)
+class Socket(ApplicationCommunicator):
+    """A WebSocket request to the whole application, as a server would pass it on."""
 
+    def __init__(
+        self,
+        query="",
+        cookie="",
+        origin=ORIGIN,
+        path="/ws/v1/events",
+    ):
+        headers = {"host": "testserver", "cookie": cookie, "origin": origin}
+        scope = {
+            "type": "websocket",
+            "path": path,
+            "query_string": query.removeprefix("?").encode(),
+            "headers": [(n.encode(), v.encode()) for n, v in headers.items() if v],
+            "subprotocols": [],
+        }
+        super().__init__(application, scope)
 
-class Client:
-    """An open socket whose `hello` was taken."""
+    async def connect(self):
+        """The server's first answer."""
+        await self.send_input({"type": "websocket.connect"})
+        return await self.receive_output(5)
 
-    def __init__(self, socket, hello):
-        self.socket = socket
-        self.hello = hello
-
-    async def frame(self, timeout=5):
-        return json.loads(await self.socket.receive_from(timeout))
+    async def frame(self):
+        sent = await self.receive_output(5)
+        assert sent["type"] == "websocket.send", sent
+        return json.loads(sent["text"])
 
     async def frames(self, count):
         return [await self.frame() for _ in range(count)]
 
+    async def say(self, **content):
+        await self.send_input({"type": "websocket.receive", **content})
+
     async def is_silent(self):
-        return await self.socket.receive_nothing(0.3)
+        return await self.receive_nothing(0.3)
+
+    async def closing_code(self):
+        closed = await self.receive_output(5)
+        assert closed["type"] == "websocket.close", closed
+        await self.wait(5)
+        return closed["code"]
 
 
 @asynccontextmanager
 async def open_socket(user=None, query="", **options):
+    """A socket whose `hello` was taken."""
     cookie = await in_thread(session_of, user) if user else ""
-    socket = communicator(query, cookie, **options)
-    accepted, _ = await socket.connect(timeout=5)
-    assert accepted
+    socket = Socket(query, cookie, **options)
+    assert (await socket.connect())["type"] == "websocket.accept"
+    socket.hello = await socket.frame()
     try:
-        yield Client(socket, json.loads(await socket.receive_from(5)))
+        yield socket
     finally:
-        await socket.disconnect()
+        await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+        await socket.wait(5)
 
 
 async def refusal(query="", **options):
     """The close code of a socket that is accepted only to be told why not."""
-    socket = communicator(query, **options)
-    accepted, _ = await socket.connect(timeout=5)
-    assert accepted
-    closed = await socket.receive_output(5)
-    await asyncio.wait_for(socket.wait(), 5)
-    assert closed["type"] == "websocket.close"
-    return closed["code"]
+    socket = Socket(query, **options)
+    assert (await socket.connect())["type"] == "websocket.accept"
+    return await socket.closing_code()

@@ -6,7 +6,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
 from accounts.models import User
-from billing.services.grants import adjust_credits
+from billing.services.grants import adjust_credits, read_balance
 from generation import admission, consumers
 from generation.admission import is_own_origin
 from generation.services.lifecycle import cancel_job
@@ -21,7 +21,7 @@ from pingvas.core.redis import (
 from pingvas.core.tickets import issue_ws_ticket
 from tests.cast import make_user
 from tests.generation.event_socket import (
-    communicator,
+    Socket,
     in_thread,
     open_socket,
     refusal,
@@ -35,7 +35,11 @@ __all__ = ["model"]
 
 @pytest.fixture
 def alice():
-    return make_user("alice")
+    user = make_user("alice")
+    with acting_as(user_actor(user.id)):
+        # The free month is granted now, not in the middle of a test.
+        read_balance(user_id=user.id)
+    return user
 
 
 @pytest.fixture
@@ -155,22 +159,6 @@ async def test_the_snapshot_shows_live_jobs_and_credits(alice, bob):
     held = job.quoted_credits
     assert data["credits"] == {"balance": 340, "held": held, "available": 340 - held}
     assert data["more"] is False
-
-
-async def test_submitting_a_job_is_told_with_its_hold_and_the_credits(alice):
-    async with open_socket(alice) as client:
-        [job] = await in_thread(submit, alice)
-        frames = await client.frames(3)
-    told = {frame["type"]: frame for frame in frames}
-    assert told["job.queued"]["job_id"] == str(job.id)
-    assert told["job.queued"]["data"] == {
-        "status": "queued",
-        "batch_id": str(job.batch_id),
-        "hold": job.quoted_credits,
-        "attempt": 0,
-    }
-    available = 300 - job.quoted_credits
-    assert told["credits.changed"]["data"]["available"] == available
 
 
 async def test_two_people_never_see_each_others_events(alice, bob):
@@ -319,18 +307,12 @@ def change(user, **columns):
         User.objects.filter(pk=user.pk).update(**columns)
 
 
-async def closing_code(client):
-    closed = await client.socket.receive_output(5)
-    assert closed["type"] == "websocket.close"
-    return closed["code"]
-
-
 async def test_deactivating_a_user_closes_open_sockets(alice, monkeypatch):
     monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
     async with open_socket(alice) as client:
         assert await client.is_silent()
         await in_thread(change, alice, is_active=False)
-        assert await closing_code(client) == 4401
+        assert await client.closing_code() == 4401
 
 
 async def test_a_new_password_closes_a_ticket_holders_socket(alice, monkeypatch):
@@ -338,19 +320,19 @@ async def test_a_new_password_closes_a_ticket_holders_socket(alice, monkeypatch)
     ticket = await in_thread(issue_ws_ticket, user_id=alice.id)
     async with open_socket(query=f"?token={ticket}", origin="") as client:
         await in_thread(change, alice, password="argon2$other")
-        assert await closing_code(client) == 4401
+        assert await client.closing_code() == 4401
 
 
 async def test_signing_out_closes_the_sockets_of_that_session(alice, monkeypatch):
     monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
     async with open_socket(alice) as client:
-        cookies = dict(client.socket.scope["headers"])[b"cookie"].decode()
+        cookies = dict(client.scope["headers"])[b"cookie"].decode()
         key = cookies.partition("=")[2]
         store = admission.import_module(
             "django.contrib.sessions.backends.cached_db"
         ).SessionStore(key)
         await in_thread(store.flush)
-        assert await closing_code(client) == 4401
+        assert await client.closing_code() == 4401
 
 
 def test_revocation_is_noticed_within_thirty_seconds():
@@ -375,19 +357,19 @@ async def test_a_ping_is_answered_and_anything_else_ends_the_socket(alice):
         ("x" * 5000, 1009),
     ]:
         async with open_socket(alice) as client:
-            await client.socket.send_to(text_data='{"type": "ping"}')
+            await client.say(text='{"type": "ping"}')
             assert await client.frame() == {"v": 1, "type": "pong"}
-            await client.socket.send_to(text_data=frame)
-            assert await closing_code(client) == code
+            await client.say(text=frame)
+            assert await client.closing_code() == code
     async with open_socket(alice) as client:
-        await client.socket.send_to(bytes_data=b"\x00")
-        assert await closing_code(client) == 1003
+        await client.say(bytes=b"\x00")
+        assert await client.closing_code() == 1003
 
 
 async def test_an_unknown_path_is_refused_quietly(alice, caplog):
-    socket = communicator()
-    socket.scope["path"] = "/ws/v1/everything"
-    assert await socket.connect(timeout=5) == (False, 1000)
+    socket = Socket(path="/ws/v1/everything")
+    assert await socket.connect() == {"type": "websocket.close"}
+    await socket.wait(5)
     assert not caplog.records
 
 
