@@ -13,6 +13,7 @@ from accounts.limits import count_generation
 from accounts.models import User
 from accounts.tiers import limits_for
 from billing.services.holds import place_holds
+from generation.events import JobQueued
 from generation.models import GenerationJob
 from generation.pricing import Quote, measured_speed, quote_picture
 from generation.selectors import serving_hardware
@@ -75,7 +76,7 @@ def submit_jobs(
         refresh_share(user.id)
         jobs = list(GenerationJob.objects.filter(id__in=ids).order_by("batch_index"))
         for job in jobs:
-            announce(job, "job.queued", hold=quote.credits)
+            announce(job, JobQueued, hold=quote.credits, attempt=0)
         send_task_on_commit(
             RUN_TASK,
             queue=tier_queue(user.tier),
