@@ -9,6 +9,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=/app \
     PYTHONUNBUFFERED=1
 
 FROM base AS web-packages
@@ -22,7 +23,8 @@ COPY requirements-worker.txt ./
 RUN pip install -r requirements-worker.txt
 
 FROM base AS application
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin pingvas
+RUN useradd --system --user-group --uid 10001 --home-dir /nonexistent \
+    --shell /usr/sbin/nologin pingvas
 WORKDIR /app
 COPY manage.py ./
 COPY pingvas pingvas
@@ -48,6 +50,8 @@ FROM application AS worker
 COPY --from=worker-packages /opt/venv /opt/venv
 # A job in progress goes back to its queue when the container is told to stop.
 ENV REMAP_SIGTERM=SIGQUIT
+# A new volume takes its owner from here.
+RUN install --directory --owner pingvas --group pingvas /var/lib/pingvas/models
 USER pingvas
 CMD ["celery", "-A", "pingvas", "worker", "--hostname", "generation@%h", "--queues", \
      "queue:enterprise,queue:studio,queue:pro,queue:starter,queue:free", \

@@ -10,7 +10,9 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from generation.models import GenerationJob, Worker
+from generation.pricing import MARGIN
 from generation.states import CLAIMABLE
+from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import NotFound
 
@@ -69,6 +71,23 @@ def access_job(user_id: UUID, job_id: UUID) -> GenerationJob:
 def jobs_of(user_id: UUID) -> QuerySet[GenerationJob]:
     """The user's jobs, newest first; served by idx_generation_jobs_user_status."""
     return GenerationJob.objects.filter(user_id=user_id).order_by("-created_at", "-id")
+
+
+def jobs_with_images(jobs: QuerySet[GenerationJob]) -> QuerySet[GenerationJob]:
+    """The same jobs, each with its picture in one more join."""
+    return jobs.select_related("image")
+
+
+def describe_job(user_id: UUID, job_id: UUID) -> GenerationJob:
+    """The user's own job with `place`, its standing in the queue while it waits."""
+    job = jobs_with_images(jobs_of(user_id)).filter(id=job_id).first()
+    if job is None:
+        raise NotFound
+    seconds = job.quoted_credits * job.batch_size / MARGIN
+    # Other users' places decide this one's: only the service sees them.
+    with acting_as(SERVICE):
+        job.place = place_in_queue(job, seconds)  # type: ignore[attr-defined]
+    return job
 
 
 def live_workers(*, tier: str, model: str) -> QuerySet[Worker]:

@@ -55,7 +55,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     worker_soft_shutdown_timeout=10.0,
-    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+    beat_scheduler="pingvas.beat:Scheduler",
     timezone="UTC",
 )
 app.autodiscover_tasks()

@@ -161,6 +161,8 @@ CHANNEL_LAYERS = {
     }
 }
 
+BEAT_HEARTBEAT_PATH = env_str("BEAT_HEARTBEAT_PATH", "")
+
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]

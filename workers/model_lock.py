@@ -72,6 +72,6 @@ class DownloadLock:
 def remember_cached(name: str) -> None:
     """Keep `model:cache:{name}` for seven more days."""
     try:
-        redis_client().setex(model_cache(name), MODEL_CACHE_TTL_SECONDS, "true")
+        redis_client().set(model_cache(name), "true", ex=MODEL_CACHE_TTL_SECONDS)
     except RedisError:
         return

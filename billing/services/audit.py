@@ -103,6 +103,15 @@ CHECKS = {
                 END
             )
     """,
+    # What receipts and statistics show is what was quoted, held and charged.
+    "job_shows_other_figures": """
+        SELECT job.user_id, job.id AS job_id, job.status, job.quoted_credits,
+            hold.amount AS held, job.credits_consumed, hold.settled_amount
+        FROM generation_jobs AS job
+        JOIN credit_holds AS hold ON hold.job_id = job.id
+        WHERE hold.amount <> job.quoted_credits
+            OR coalesce(job.credits_consumed, 0) <> coalesce(hold.settled_amount, 0)
+    """,
 }
 
 

@@ -32,20 +32,30 @@ mkdir -p "$private" "$public"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# A configuration of our own: the system's adds extensions that differ by version.
+cat >"$work/config" <<END
+[req]
+distinguished_name = subject
+[subject]
+[authority]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = $names
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+END
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$days" \
-    -subj "/CN=Pingvas PostgreSQL authority" \
-    -addext "basicConstraints=critical,CA:TRUE,pathlen:0" \
-    -addext "keyUsage=critical,keyCertSign,cRLSign" \
+    -config "$work/config" -extensions authority -subj "/CN=Pingvas PostgreSQL authority" \
     -keyout "$work/ca.key" -out "$work/ca.crt" 2>/dev/null
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-    -subj "/CN=$1" -keyout "$work/server.key" -out "$work/server.csr" 2>/dev/null
-{
-    echo "basicConstraints=critical,CA:FALSE"
-    echo "keyUsage=critical,digitalSignature"
-    echo "extendedKeyUsage=serverAuth"
-    echo "subjectAltName=$names"
-} >"$work/extensions"
-openssl x509 -req -in "$work/server.csr" -days "$days" -extfile "$work/extensions" \
+    -config "$work/config" -subj "/CN=$1" -keyout "$work/server.key" -out "$work/server.csr" 2>/dev/null
+openssl x509 -req -in "$work/server.csr" -days "$days" \
+    -extfile "$work/config" -extensions server \
     -CA "$work/ca.crt" -CAkey "$work/ca.key" -set_serial "0x$(openssl rand -hex 16)" \
     -out "$work/server.crt" 2>/dev/null
 

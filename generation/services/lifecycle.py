@@ -214,6 +214,9 @@ def _update(job: GenerationJob, **columns: Any) -> None:
     GenerationJob.objects.filter(pk=job.pk).update(**columns)
     for name, value in columns.items():
         setattr(job, name, value)
+    clocked = [name for name, value in columns.items() if isinstance(value, Now)]
+    if clocked:
+        job.refresh_from_db(fields=clocked)
 
 
 def _with_waiting(job: GenerationJob, timings: dict[str, int]) -> dict[str, int]:

@@ -29,7 +29,7 @@ def preview_path(job_id: UUID) -> str:
 def report_status(job_id: UUID, status: str) -> None:
     """Write `job:{id}:status`, for an hour."""
     try:
-        redis_client().setex(job_status(job_id), JOB_TTL_SECONDS, status)
+        redis_client().set(job_status(job_id), status, ex=JOB_TTL_SECONDS)
     except RedisError:
         log.warning("status not written", extra={"job": str(job_id)})
 
@@ -41,8 +41,8 @@ def report_step(attempt: Attempt, *, step: int, total: int, preview: bool) -> No
         # The number makes each preview a new address for the browser.
         data |= {"preview_url": f"{preview_path(attempt.job_id)}?step={step}"}
     try:
-        redis_client().setex(
-            job_progress(attempt.job_id), JOB_TTL_SECONDS, json.dumps(data)
+        redis_client().set(
+            job_progress(attempt.job_id), json.dumps(data), ex=JOB_TTL_SECONDS
         )
     except RedisError:
         log.warning("progress not written", extra={"job": str(attempt.job_id)})
@@ -53,7 +53,7 @@ def store_preview(job_id: UUID, picture: bytes) -> None:
     """Keep the newest preview (JPEG or WebP bytes) for an hour."""
     text = base64.b64encode(picture).decode()
     try:
-        redis_client().setex(job_preview(job_id), JOB_TTL_SECONDS, text)
+        redis_client().set(job_preview(job_id), text, ex=JOB_TTL_SECONDS)
     except RedisError:
         log.warning("preview not written", extra={"job": str(job_id)})
 

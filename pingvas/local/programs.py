@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 # Highest tier first: the worker empties the queues in this order.
 GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue:free"
-MAINTENANCE_QUEUE = "maintenance"
+MAINTENANCE_QUEUES = "sweep,maintenance"
 FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
 
 DEMO_EMAIL = "demo@pingvas.example"
@@ -59,6 +59,7 @@ STEPS = (
     Step(("migrate", "--database", "owner"), privileges=("DATABASE_OWNER_URL",)),
     # Again, because it takes back rights on tables that only now exist.
     PROVISION,
+    Step(("sync_schedule",)),
     Step(
         ("create_demo_accounts",),
         privileges=("DEMO_PASSWORD", "STAFF_PASSWORD"),
@@ -75,11 +76,17 @@ def list_programs(port: int) -> list[Program]:
         Program(
             "generation",
             _worker("generation", GENERATION_QUEUES),
-            env={**FEW_CONNECTIONS, "REMAP_SIGTERM": "SIGQUIT"},
+            env={
+                **FEW_CONNECTIONS,
+                "REMAP_SIGTERM": "SIGQUIT",
+                "WORKER_KIND": "generation",
+            },
             patience=15.0,
         ),
         Program(
-            "maintenance", _worker("maintenance", MAINTENANCE_QUEUE), FEW_CONNECTIONS
+            "maintenance",
+            _worker("maintenance", MAINTENANCE_QUEUES),
+            env={**FEW_CONNECTIONS, "WORKER_KIND": "maintenance"},
         ),
         Program("beat", _beat(), FEW_CONNECTIONS),
     ]
@@ -104,6 +111,5 @@ def _worker(name: str, queues: str) -> tuple[str, ...]:
 def _beat() -> tuple[str, ...]:
     return (
         *(sys.executable, "-m", "celery", "-A", "pingvas", "beat"),
-        *("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"),
         *("--loglevel", "INFO", "--pidfile", ""),
     )

@@ -56,9 +56,9 @@ FROM pg_index i
 JOIN relation r ON r.oid = i.indrelid
 JOIN pg_class c ON c.oid = i.indexrelid
 UNION ALL
-SELECT 'row security', relname, '',
-    CASE WHEN relforcerowsecurity THEN 'forced' ELSE 'enabled' END
-FROM relation WHERE relrowsecurity
+SELECT 'row security', relname, '', '' FROM relation WHERE relrowsecurity
+UNION ALL
+SELECT 'forced row security', relname, '', '' FROM relation WHERE relforcerowsecurity
 UNION ALL
 SELECT 'policy', relname, polname,
     CASE WHEN polpermissive THEN 'permissive ' ELSE 'restrictive ' END

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template import engines
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -16,8 +19,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gallery.models import Board
+from pingvas.core import health
 from pingvas.core.db.actor import current_actor
 from pingvas.core.errors import NotAllowed
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def who_acts() -> str:
@@ -38,12 +44,22 @@ def count_boards(request: HttpRequest) -> HttpResponse:
 
 
 def write(request: Any) -> None:
-    Board.objects.create(user_id=request.user.pk, name="kept?")
+    Board.objects.create(user_id=request.user.pk, name=str(uuid4()))
 
 
 def write_and_return(request: HttpRequest, status: int) -> HttpResponse:
     write(request)
     return HttpResponse(status=status)
+
+
+def write_and_miss(request: HttpRequest) -> HttpResponse:
+    write(request)
+    raise Http404
+
+
+def write_and_forbid(request: HttpRequest) -> HttpResponse:
+    write(request)
+    raise PermissionDenied
 
 
 def write_and_raise(request: HttpRequest) -> HttpResponse:
@@ -98,11 +114,35 @@ class Fine(APIView):
         return Response({"actor": str(current_actor().user_id)})
 
 
+def raise_later(get_response: GetResponse) -> GetResponse:
+    """A middleware that fails once the view has answered."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        get_response(request)
+        raise ValueError("after the view")
+
+    return middleware
+
+
+def ask_user(get_response: GetResponse) -> GetResponse:
+    """A middleware that reads the user before any view is found."""
+
+    def middleware(request: Any) -> HttpResponseBase:
+        bool(request.user.is_authenticated)
+        return get_response(request)
+
+    return middleware
+
+
 urlpatterns = [
+    path("admin/whoami", admin.site.admin_view(whoami)),
     path("admin/", admin.site.urls),
+    path("healthz", health.healthz),
     path("whoami", whoami),
     path("boards/count", count_boards),
     path("write/<int:status>", write_and_return),
+    path("write/missing", write_and_miss),
+    path("write/forbidden", write_and_forbid),
     path("write/raise", write_and_raise),
     path("write/render-badly", write_and_render_badly),
     path("late", late),

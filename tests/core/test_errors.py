@@ -178,6 +178,9 @@ def test_an_unknown_path_is_json_for_programs_alone(client, settings, debug):
     settings.DEBUG = debug
     assert error(client.get("/api/v1/nowhere"), 404)["code"] == "not_found"
     assert error(client.post("/webhooks/nowhere"), 404)["code"] == "not_found"
+    answer = client.get("/api/v1/nowhere")
+    assert answer["Content-Length"] == str(len(answer.content))
+    assert answer["X-Content-Type-Options"] == "nosniff"
     page = client.get("/nowhere")
     assert page.status_code == 404
     assert page["Content-Type"].startswith("text/html")

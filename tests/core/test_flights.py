@@ -35,7 +35,7 @@ def test_a_signed_in_page_costs_five_flights_at_most(signed_in, tmp_path):
     assert begin.startswith(
         '"BEGIN; SET LOCAL ROLE NONE; SET LOCAL app.current_user_id'
     )
-    assert ' FROM ""users""' in user or ' FROM "users"' in user
+    assert ' FROM "users"' in user
     assert ' FROM "boards"' in page
     assert commit == '"COMMIT"'
 
@@ -52,7 +52,7 @@ def test_health_is_answered_without_the_database(tmp_path):
     connection.close()
     serve("/whoami")
     with traced_pool(tmp_path) as flights:
-        assert serve("/healthz")[0] == 404
+        assert serve("/healthz")[0] == 200
         assert flights() == []
 
 

@@ -27,7 +27,7 @@ from tests.core.row_security_probe import REFUSED, Stage
 from tests.core.row_security_world import World, a_world
 from tests.database import app_connection
 
-TASKS = 400
+TASKS = 240
 WHO_ACTS = """SELECT current_user, session_user,
     coalesce(current_setting('app.current_user_id', true), ''),
     (SELECT count(*) FROM users)"""

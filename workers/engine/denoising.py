@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -11,10 +13,34 @@ import torch
 
 from workers.engine.errors import SpecRefused
 from workers.engine.loading import LoadedModel
-from workers.engine.previews import PreviewPainter, StepTap, predicted_picture
+from workers.engine.previews import PreviewPainter, predicted_picture
 from workers.engine.prompts import encode_prompts, wants_negative
 from workers.engine.samplers import make_scheduler
 from workers.engine.specs import Note, OnStep, PassSpec, ShouldStop
+
+
+class StepTap:
+    """Stands between the pipeline and its scheduler's step.
+
+    It hands over the seeds' generators: the Flux pipeline forgets them, and samplers
+    that add noise would draw it from whatever ran before. And it keeps what the
+    latest step was given, because callbacks see the noisy latents only: with the
+    model's output beside them a preview shows the picture under the noise.
+    """
+
+    def __init__(self, scheduler: Any, generators: list[torch.Generator]) -> None:
+        self.latest: tuple[torch.Tensor, torch.Tensor] | None = None
+        step = scheduler.step
+        takes = inspect.signature(step).parameters
+        seeded = {"generator": generators} if "generator" in takes else {}
+
+        # The pipelines look at the signature to see what they may pass.
+        @functools.wraps(step)
+        def tapped(output: Any, timestep: Any, sample: Any, **more: Any) -> Any:
+            self.latest = (sample, output)
+            return step(output, timestep, sample, **{**seeded, **more})
+
+        scheduler.step = tapped
 
 
 class StopRequested(Exception):
@@ -117,9 +143,9 @@ def denoise_batch(
     progress.check()
     scheduler = make_scheduler(model.base, spec.sampler, model.noise, spec.steps)
     pipeline.scheduler = scheduler
-    watch = _StepWatch(
-        model, progress, painter, StepTap(scheduler), scheduler, first_index
-    )
+    generators = [seeded(seed) for seed in seeds]
+    tap = StepTap(scheduler, generators)
+    watch = _StepWatch(model, progress, painter, tap, scheduler, first_index)
     with _compile_stance(model, len(seeds), spec):
         latents: torch.Tensor = pipeline(
             **conditioning.arguments,
@@ -128,7 +154,7 @@ def denoise_batch(
             width=spec.width,
             num_inference_steps=spec.steps,
             num_images_per_prompt=len(seeds),
-            generator=[seeded(seed) for seed in seeds],
+            generator=generators,
             output_type="latent",
             callback_on_step_end=watch,
         ).images

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import logging
 import math
@@ -97,27 +96,6 @@ def predicted_picture(
     if scheduler.config.prediction_type == "sample":
         return output
     return (sample - noise * output) / keep
-
-
-class StepTap:
-    """Keeps what a scheduler's latest step was given, for previews.
-
-    The pipelines hand callbacks the noisy latents only; with the model's output
-    beside them the preview shows the picture under the noise. Keeps references, so
-    that steps without a preview cost nothing.
-    """
-
-    def __init__(self, scheduler: Any) -> None:
-        self.latest: tuple[torch.Tensor, torch.Tensor] | None = None
-        step = scheduler.step
-
-        # The pipelines look at step's signature to see whether it takes a generator.
-        @functools.wraps(step)
-        def tapped(output: Any, timestep: Any, sample: Any, *rest: Any, **more: Any):  # type: ignore[no-untyped-def]
-            self.latest = (sample, output)
-            return step(output, timestep, sample, *rest, **more)
-
-        scheduler.step = tapped
 
 
 @dataclass(frozen=True, slots=True)

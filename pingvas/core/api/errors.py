@@ -15,7 +15,13 @@ from django.core.exceptions import (
 )
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError, transaction
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+)
 from django.views.defaults import server_error as server_error_page
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -144,13 +150,20 @@ class ApiErrorsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        kind = response.get("Content-Type", "").partition(";")[0]
+        is_page = response.get("Content-Type", "").startswith("text/html")
         if (
-            response.status_code < 400
-            or kind != "text/html"
-            or not request.path.startswith(API_PATHS)
+            response.status_code >= 400
+            and is_page
+            and isinstance(response, HttpResponse)
+            and request.path.startswith(API_PATHS)
         ):
-            return response
+            self._reshape(response)
+        return response
+
+    def _reshape(self, response: HttpResponse) -> None:
+        """Change the body alone: headers and cookies of other middlewares stay."""
         status = response.status_code
         error = self.KINDS.get(status, ServerError if status >= 500 else PingvasError)
-        return JsonResponse(error().as_dict(), status=status)
+        response.content = JsonResponse(error().as_dict()).content
+        response["Content-Type"] = "application/json"
+        response["Content-Length"] = str(len(response.content))

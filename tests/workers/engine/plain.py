@@ -1,5 +1,8 @@
 """The same pictures by a plain diffusers call, as its documentation shows it."""
 
+import functools
+import inspect
+
 import diffusers
 import numpy as np
 import torch
@@ -70,15 +73,20 @@ def pictures(folder, spec):
     name, options = table[spec.sampler]
     pipeline.scheduler = getattr(diffusers, name).from_config(config, **options)
     arguments = {"guidance_scale": spec.guidance or 1.0}
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in spec.seeds]
     if spec.base != "flux":
         arguments["negative_prompt"] = spec.negative_prompt
+    elif "generator" in inspect.signature(pipeline.scheduler.step).parameters:
+        # The Flux pipeline hands no generator to its scheduler.
+        step = functools.partial(pipeline.scheduler.step, generator=generators)
+        pipeline.scheduler.step = step
     images = pipeline(
         spec.prompt,
         width=spec.width,
         height=spec.height,
         num_inference_steps=spec.steps,
         num_images_per_prompt=len(spec.seeds),
-        generator=[torch.Generator("cpu").manual_seed(s) for s in spec.seeds],
+        generator=generators,
         **arguments,
     ).images
     return pixels(images)

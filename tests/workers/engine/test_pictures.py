@@ -111,11 +111,20 @@ def test_a_negative_prompt_without_guidance_is_reported_as_ignored(engine, folde
     ]
 
 
-@pytest.mark.parametrize("sampler", ["euler_a", "dpmpp_sde", "heun"])
+@pytest.mark.parametrize(
+    ("base", "sampler"),
+    [
+        ("sd15", "euler_a"),
+        ("sd15", "dpmpp_sde"),
+        ("sdxl", "heun"),
+        ("flux", "lcm"),
+        ("flux", "dpmpp_2m_sde"),
+    ],
+)
 def test_the_same_job_gives_the_same_bytes_whatever_ran_between(
-    engine, folders, sampler
+    engine, folders, base, sampler
 ):
-    spec = make_spec(folders["sd15"], "sd15", sampler=sampler)
+    spec = make_spec(folders[base], base, sampler=sampler)
     first = run(engine, spec).images[0].tobytes()
     run(engine, make_spec(folders["sd15"], "sd15", seeds=(5, 6)))
     assert run(engine, spec).images[0].tobytes() == first

@@ -1,0 +1,163 @@
+"""Jobs as programs see them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from generation.models import LARGEST_BATCH, GenerationJob
+from generation.services.progress import read_progress
+from generation.specs import (
+    LARGEST_SEED,
+    LONGEST_PROMPT,
+    LONGEST_SIDE,
+    RANDOM_SEED,
+    SMALLEST_SIDE,
+    GenerationSpec,
+)
+
+
+class SpecSerializer(serializers.Serializer[Any]):
+    """What a picture shall be; one seed for each picture, -1 for a random one."""
+
+    model = serializers.CharField(max_length=100)
+    prompt = serializers.CharField(max_length=LONGEST_PROMPT)
+    negative_prompt = serializers.CharField(
+        max_length=LONGEST_PROMPT, allow_blank=True, default=""
+    )
+    width = serializers.IntegerField(
+        min_value=SMALLEST_SIDE, max_value=LONGEST_SIDE, default=512
+    )
+    height = serializers.IntegerField(
+        min_value=SMALLEST_SIDE, max_value=LONGEST_SIDE, default=512
+    )
+    steps = serializers.IntegerField(min_value=1, max_value=150, default=20)
+    cfg_scale = serializers.DecimalField(
+        max_digits=4,
+        decimal_places=2,
+        min_value=1,
+        max_value=20,
+        allow_null=True,
+        default=Decimal("7.5"),
+    )
+    sampler = serializers.CharField(max_length=50, default="euler_a")
+    seeds = serializers.ListField(
+        child=serializers.IntegerField(min_value=RANDOM_SEED, max_value=LARGEST_SEED),
+        min_length=1,
+        max_length=LARGEST_BATCH,
+        default=[RANDOM_SEED],
+    )
+
+    def spec(self) -> GenerationSpec:
+        """The request as a specification; ValidationError names what is wrong."""
+        self.is_valid(raise_exception=True)
+        values = {**self.validated_data, "seeds": tuple(self.validated_data["seeds"])}
+        return GenerationSpec(**values)
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    seconds = serializers.FloatField(help_text="expected GPU seconds of one picture")
+    credits = serializers.IntegerField(help_text="held for one picture; the ceiling")
+    pictures = serializers.IntegerField()
+    total = serializers.IntegerField(help_text="held for all pictures")
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    step = serializers.IntegerField()
+    total_steps = serializers.IntegerField()
+    preview_url = serializers.CharField(required=False)
+
+
+class JobSerializer(serializers.ModelSerializer[GenerationJob]):
+    image_id = serializers.SerializerMethodField()
+
+    class Meta:
+        model = GenerationJob
+        fields = (
+            "id",
+            "batch_id",
+            "batch_index",
+            "batch_size",
+            "status",
+            "model",
+            "prompt",
+            "negative_prompt",
+            "width",
+            "height",
+            "steps",
+            "cfg_scale",
+            "sampler",
+            "seed",
+            "resolved_seed",
+            "quoted_credits",
+            "credits_consumed",
+            "error_code",
+            "error_message",
+            "retried_from",
+            "image_id",
+            "created_at",
+            "queued_at",
+            "started_at",
+            "completed_at",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_image_id(self, job: GenerationJob) -> str | None:
+        image = getattr(job, "image", None)
+        return str(image.id) if image else None
+
+
+class QueuePlaceSerializer(serializers.Serializer[Any]):
+    ahead = serializers.IntegerField(help_text="submissions that go first")
+    workers = serializers.IntegerField(help_text="live workers that can serve the job")
+    expected_wait = serializers.FloatField(
+        allow_null=True, help_text="seconds; null when no live worker can serve the job"
+    )
+
+
+JOB_FIELDS: tuple[str, ...] = JobSerializer.Meta.fields
+
+
+class JobDetailSerializer(JobSerializer):
+    queue = QueuePlaceSerializer(read_only=True, allow_null=True, source="place")
+    progress = serializers.SerializerMethodField()
+
+    class Meta:
+        model = GenerationJob
+        fields = (*JOB_FIELDS, "queue", "progress")
+        read_only_fields = fields
+
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, job: GenerationJob) -> dict[str, object] | None:
+        return read_progress(job.id)
+
+
+class SubmissionSerializer(serializers.Serializer[Any]):
+    batch_id = serializers.UUIDField()
+    jobs = JobSerializer(many=True)
+
+
+class PhasesSerializer(serializers.Serializer[Any]):
+    waiting = serializers.IntegerField()
+    loading = serializers.IntegerField()
+    denoising = serializers.IntegerField()
+    decoding = serializers.IntegerField()
+    encoding = serializers.IntegerField()
+    uploading = serializers.IntegerField()
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """What a job took and cost. Times in milliseconds, money in credits."""
+
+    job_id = serializers.UUIDField()
+    status = serializers.CharField()
+    milliseconds = PhasesSerializer(allow_null=True)
+    billed_phases = serializers.ListField(child=serializers.CharField())
+    gpu_seconds = serializers.IntegerField(allow_null=True)
+    held = serializers.IntegerField()
+    charged = serializers.IntegerField()
+    released = serializers.IntegerField()

