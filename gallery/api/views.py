@@ -15,6 +15,7 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -72,7 +73,7 @@ class BinaryView(APIView):
 
     def perform_content_negotiation(
         self,
-        request: UserRequest,
+        request: Request,
         force: bool = True,
     ) -> Any:
         # The framework names the parameter, and passes it as it likes.
