@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.signals import connection_created
@@ -15,7 +16,7 @@ from django.test import TransactionTestCase
 from psycopg import sql
 
 from pingvas.core.db.provision import Provision, provision
-from tests.database import admin_connection, flush_as_administrator
+from tests.database import flush_as_administrator
 from tests.private_tables import refuse_private_tables_without_actor
 
 
@@ -33,18 +34,14 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     admin_url = os.environ["DATABASE_ADMIN_URL"]
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(drop)
-        # Roles belong to the whole server: two workers must not make them at once.
-        admin.execute("SELECT pg_advisory_lock(20261122)")
-        provision(admin_url, Provision(database=name, passwords=_passwords()))
+    _provision(name)
     for alias in connections:
         connections[alias].settings_dict["NAME"] = name
     with django_db_blocker.unblock():
         call_command("migrate", database="owner", verbosity=0)
         connections["owner"].close()
-    with admin_connection(name) as admin:
-        # What a second run of `provision_database` would do after the first migrate.
-        admin.execute("SELECT 1")
-    provision(admin_url, Provision(database=name, passwords=_passwords()))
+    # Its closing revokes need the tables.
+    _provision(name)
     yield
     for connection in connections.all():
         connection.close()
@@ -52,6 +49,14 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
             connection.close_pool()
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(drop)
+
+
+def _provision(name: str) -> None:
+    admin_url = os.environ["DATABASE_ADMIN_URL"]
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        # Roles belong to the whole server: two workers must not change them at once.
+        admin.execute("SELECT pg_advisory_lock(20261122)")
+        provision(admin_url, Provision(database=name, passwords=_passwords()))
 
 
 def _passwords() -> dict[str, str]:
@@ -63,5 +68,9 @@ def _passwords() -> dict[str, str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # The real algorithm at its smallest cost: tests make hundreds of accounts.
+    Argon2PasswordHasher.time_cost = 1
+    Argon2PasswordHasher.memory_cost = 8
+    Argon2PasswordHasher.parallelism = 1
     TransactionTestCase._fixture_teardown = flush_as_administrator
     connection_created.connect(refuse_private_tables_without_actor)

@@ -16,8 +16,13 @@ JOB_TTL_SECONDS = 3600
 ONLINE_TTL_SECONDS = 300
 GENERATION_WINDOW_SECONDS = 600
 API_WINDOW_SECONDS = 60
+<<<<<<< HEAD
+SIGN_IN_WINDOW_SECONDS = 600
+SIGN_UP_WINDOW_SECONDS = 3600
+=======
 # Longer than a weekend; whoever comes later gets a snapshot instead of a replay.
 EVENTS_TTL_SECONDS = 3 * 24 * 3600
+>>>>>>> events
 WS_TICKET_TTL_SECONDS = 30
 MODEL_CACHE_TTL_SECONDS = 7 * 24 * 3600
 MODEL_LOCK_TTL_SECONDS = 600
@@ -64,6 +69,14 @@ def generation_rate(user_id: UUID) -> str:
 
 def api_rate(ip_address: str) -> str:
     return f"ratelimit:ip:{ip_address}:api"
+
+
+def sign_in_rate(whose: str) -> str:
+    return f"ratelimit:sign-in:{whose}"
+
+
+def sign_up_rate(ip_address: str) -> str:
+    return f"ratelimit:ip:{ip_address}:sign-up"
 
 
 def job_preview(job_id: UUID) -> str:

@@ -1,0 +1,1 @@
+from tests.accounts.api import fresh_counters, program  # noqa: F401
