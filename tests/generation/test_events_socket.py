@@ -6,6 +6,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
 from accounts.models import User
+from accounts.tokens import issue_ws_ticket
 from billing.services.grants import adjust_credits, read_balance
 from generation import admission, consumers
 from generation.admission import is_own_origin
@@ -18,7 +19,6 @@ from pingvas.core.redis import (
     user_online,
     ws_ticket,
 )
-from pingvas.core.tickets import issue_ws_ticket
 from tests.cast import make_user
 from tests.generation.event_socket import (
     Socket,
