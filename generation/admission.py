@@ -17,9 +17,9 @@ from django.http.request import split_domain_port, validate_host
 from django.utils.http import is_same_domain
 
 from accounts.models import User
+from accounts.tokens import spend_ws_ticket
 from pingvas.core.db.actor import acting_as, user_actor
 from pingvas.core.redis import ONLINE_TTL_SECONDS, redis_client, user_online
-from pingvas.core.tickets import spend_ws_ticket
 
 NOT_SIGNED_IN = 4401
 FOREIGN_ORIGIN = 4403

@@ -40,6 +40,7 @@ class Socket(ApplicationCommunicator):
         cookie="",
         origin=ORIGIN,
         path="/ws/v1/events",
+        app=application,
     ):
         headers = {"host": "testserver", "cookie": cookie, "origin": origin}
         scope = {
@@ -49,7 +50,7 @@ class Socket(ApplicationCommunicator):
             "headers": [(n.encode(), v.encode()) for n, v in headers.items() if v],
             "subprotocols": [],
         }
-        super().__init__(application, scope)
+        super().__init__(app, scope)
 
     async def connect(self):
         """The server's first answer."""

@@ -15,9 +15,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from accounts.models import User
+from accounts.tokens import issue_ws_ticket
 from pingvas.core.db.actor import IDENTITY, acting_as
 from pingvas.core.events import Event, publish
-from pingvas.core.tickets import issue_ws_ticket
 from pingvas.local.redis import EmbeddedRedis
 from tests.cast import make_user
 from tests.generation.event_socket import in_thread, session_of
@@ -43,7 +43,7 @@ def web(own_redis, django_db_setup):
 @pytest.fixture(autouse=True)
 def publish_there(own_redis, monkeypatch):
     client = Redis.from_url(own_redis.url, decode_responses=True)
-    for module in ("pingvas.core.events", "pingvas.core.tickets"):
+    for module in ("pingvas.core.events", "accounts.tokens"):
         monkeypatch.setattr(f"{module}.redis_client", lambda: client)
     yield
     client.close()

@@ -6,6 +6,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
 from accounts.models import User
+from accounts.tokens import issue_ws_ticket, sign_out_everywhere
 from billing.services.grants import adjust_credits, read_balance
 from generation import admission, consumers
 from generation.admission import is_own_origin
@@ -18,7 +19,6 @@ from pingvas.core.redis import (
     user_online,
     ws_ticket,
 )
-from pingvas.core.tickets import issue_ws_ticket
 from tests.cast import make_user
 from tests.generation.event_socket import (
     Socket,
@@ -292,13 +292,7 @@ async def test_a_cookie_of_nobody_is_refused(alice):
 
 async def test_a_session_from_before_a_new_password_is_refused(alice):
     cookie = await in_thread(session_of, alice)
-
-    def renew():
-        with acting_as(IDENTITY):
-            alice.set_password("another long password")
-            alice.save(update_fields=["password"])
-
-    await in_thread(renew)
+    await in_thread(renew_password, alice)
     assert await refusal(cookie=cookie) == 4401
 
 
@@ -315,12 +309,27 @@ async def test_deactivating_a_user_closes_open_sockets(alice, monkeypatch):
         assert await client.closing_code() == 4401
 
 
-async def test_a_new_password_closes_a_ticket_holders_socket(alice, monkeypatch):
+def renew_password(user):
+    with acting_as(IDENTITY):
+        user.set_password("another long password")
+        user.save(update_fields=["password"])
+
+
+def sign_out_everywhere_of(user):
+    sign_out_everywhere(user=user)
+
+
+@pytest.mark.parametrize("end_all", [renew_password, sign_out_everywhere_of])
+async def test_what_ends_every_session_closes_every_socket(alice, monkeypatch, end_all):
     monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
     ticket = await in_thread(issue_ws_ticket, user_id=alice.id)
-    async with open_socket(query=f"?token={ticket}", origin="") as client:
-        await in_thread(change, alice, password="argon2$other")
-        assert await client.closing_code() == 4401
+    async with (
+        open_socket(query=f"?token={ticket}", origin="") as program,
+        open_socket(alice) as browser,
+    ):
+        await in_thread(end_all, alice)
+        assert await program.closing_code() == 4401
+        assert await browser.closing_code() == 4401
 
 
 async def test_signing_out_closes_the_sockets_of_that_session(alice, monkeypatch):
