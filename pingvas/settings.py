@@ -313,6 +313,7 @@ MODEL_CACHE_ROOT = Path(env_str("MODEL_CACHE_ROOT", str(BASE_DIR / "model-cache"
 MODEL_CACHE_BYTES = env_int("MODEL_CACHE_GIGABYTES", 100, minimum=1) * 10**9
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
+PLAN_OVERRIDES: dict[str, dict[str, Any]] = {}
 
 LOG_FORMAT = env_choice(
     "LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text"

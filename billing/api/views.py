@@ -7,12 +7,12 @@ from typing import ClassVar
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.requests import signed_in
+from accounts.authentication import UserRequest
 from billing.api.serializers import (
     CreditsSerializer,
     PlanSerializer,
@@ -22,22 +22,19 @@ from billing.models import CreditTransaction
 from billing.plans import plans
 from billing.selectors import transactions_for
 from billing.services.grants import read_balance
-from pingvas.core.api.documents import errors
 from pingvas.core.api.pagination import KeyPagination
 
 
 class CreditsView(APIView):
-    permission_classes = (IsAuthenticated,)
-
     @extend_schema(
         operation_id="credits_read",
         summary="Your credits",
-        responses={200: CreditsSerializer, **errors(401, 429)},
+        responses={200: CreditsSerializer},
         tags=["credits"],
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: UserRequest) -> Response:
         """Balance, holds and what is available. Grants the free month if it is due."""
-        summary = read_balance(user_id=signed_in(request).id)
+        summary = read_balance(user_id=request.user.id)
         return Response(CreditsSerializer(summary).data)
 
 
@@ -48,7 +45,7 @@ class NewestFirst(KeyPagination):
 
 
 class TransactionListView(ListAPIView[CreditTransaction]):
-    permission_classes = (IsAuthenticated,)
+    request: UserRequest
     serializer_class = TransactionSerializer
     pagination_class = NewestFirst
     queryset = CreditTransaction.objects.none()
@@ -56,14 +53,14 @@ class TransactionListView(ListAPIView[CreditTransaction]):
     @extend_schema(
         operation_id="credits_transactions_list",
         summary="Your credit transactions, newest first",
-        responses={200: TransactionSerializer(many=True), **errors(400, 401, 429)},
+        responses={200: TransactionSerializer(many=True)},
         tags=["credits"],
     )
     def get(self, request: Request) -> Response:
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[CreditTransaction]:
-        return transactions_for(signed_in(self.request).id)
+        return transactions_for(self.request.user.id)
 
 
 class PlanListView(APIView):
@@ -75,8 +72,7 @@ class PlanListView(APIView):
     @extend_schema(
         operation_id="plans_list",
         summary="Every plan, cheapest first",
-        responses={200: PlanSerializer(many=True), **errors(429)},
-        auth=[],
+        responses={200: PlanSerializer(many=True)},
         tags=["plans"],
     )
     def get(self, request: Request) -> Response:

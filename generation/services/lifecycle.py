@@ -15,6 +15,14 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.services.holds import release_hold, settle_cancelled, settle_hold
 from gallery.services import StoredPicture, record_image
+from generation.events import (
+    JobCancelled,
+    JobCompleted,
+    JobEvent,
+    JobFailed,
+    JobQueued,
+    to_event,
+)
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
 from generation.services.queue import lock_share, refresh_share
 from generation.services.wake import wake_tiers_on_commit
@@ -30,7 +38,7 @@ from generation.states import (
 )
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import NotFound, PingvasError
-from pingvas.core.events import Event, publish_on_commit
+from pingvas.core.events import publish_on_commit
 
 
 class StaleAttempt(PingvasError):
@@ -79,7 +87,7 @@ def complete_job(attempt: Attempt, finished: Finished) -> GenerationJob:
     )
     announce(
         job,
-        "job.completed",
+        JobCompleted,
         image_id=str(image.id),
         charge=charge,
         released=job.quoted_credits - charge,
@@ -147,10 +155,10 @@ def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
     return job
 
 
-def announce(job: GenerationJob, kind: str, **data: Any) -> None:
-    """Tell the owner's screens, once this is committed."""
-    data = {"status": job.status, "batch_id": str(job.batch_id), **data}
-    publish_on_commit(Event(job.user_id, kind, data, job.id))
+def announce(job: GenerationJob, kind: type[JobEvent], **data: Any) -> None:
+    """Tell the owner's screens what became of the job, once this is committed."""
+    told = kind(status=job.status, batch_id=str(job.batch_id), **data)
+    publish_on_commit(to_event(job.user_id, told, job_id=job.id))
 
 
 def _lock_attempt(attempt: Attempt) -> GenerationJob:
@@ -170,7 +178,7 @@ def _take_back(job: GenerationJob, code: str, message: str) -> None:
         _cancel(job, 0)
     elif job.attempt < MOST_ATTEMPTS:
         _move(job, QUEUED, worker_id=None)
-        announce(job, "job.queued", attempt=job.attempt)
+        announce(job, JobQueued, hold=job.quoted_credits, attempt=job.attempt)
     else:
         _fail(job, code, message)
 
@@ -180,7 +188,7 @@ def _fail(job: GenerationJob, code: str, message: str) -> None:
     _move(job, FAILED, error_code=code, error_message=message, credits_consumed=0)
     announce(
         job,
-        "job.failed",
+        JobFailed,
         code=code,
         message=message,
         charge=0,
@@ -196,7 +204,7 @@ def _cancel(job: GenerationJob, milliseconds: int) -> None:
         credits_consumed=charge,
         duration_seconds=-(-milliseconds // 1000),
     )
-    announce(job, "job.cancelled", charge=charge, released=job.quoted_credits - charge)
+    announce(job, JobCancelled, charge=charge, released=job.quoted_credits - charge)
 
 
 def _move(job: GenerationJob, status: JobStatus, **columns: Any) -> None:

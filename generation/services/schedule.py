@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from generation.events import JobStarted
 from generation.models import GenerationJob
 from generation.services.lifecycle import Attempt, announce
 from generation.services.queue import refresh_share
@@ -151,7 +152,7 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
     wake_tiers_on_commit()
     jobs = list(GenerationJob.objects.filter(id__in=ids).order_by("batch_index"))
     for job in jobs:
-        announce(job, "job.started", phase="loading", attempt=job.attempt)
+        announce(job, JobStarted, phase="loading", attempt=job.attempt)
     return jobs
 
 
