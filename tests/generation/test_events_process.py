@@ -172,7 +172,6 @@ async def test_a_client_that_never_reads_is_closed_and_costs_no_memory(web, alic
         await flood(alice, 10)
         largest = max(largest, web.resident_bytes)
     terminal = await in_thread(tell, alice, "job.completed")
-    print("RSS", resident, largest)
     # Each was sent a part of 40 MB; held in the process, that would be 200 MB.
     assert largest - resident < 60_000_000
 
@@ -182,7 +181,6 @@ async def test_a_client_that_never_reads_is_closed_and_costs_no_memory(web, alic
         last = await read_to_the_end(sleeper, deadline)
         codes.append(sleeper.close_code)
         assert hello["seq"] <= last < terminal
-    print("codes", codes)
     assert codes == [4008] * 5
 
     again = await open_socket(web, alice, since=last)
