@@ -159,6 +159,11 @@ class GenerationJob(models.Model):
                 fields=["user", "status", "-created_at"],
                 name="idx_generation_jobs_user_status",
             ),
+            # The list of one user's jobs.
+            Index(
+                fields=["user", "-created_at", "-id"],
+                name="idx_generation_jobs_user_newest",
+            ),
             # The next job of one user, whatever the length of the backlog.
             Index(
                 fields=["user", "-priority", "created_at", "id"],
