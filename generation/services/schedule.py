@@ -88,7 +88,7 @@ WITH picked AS (
     RETURNING j.id
 )
 SELECT picked.user_id, picked.used, picked.virtual_start, picked.virtual_finish,
-       array_agg(claimed.id) FILTER (WHERE claimed.id IS NOT NULL)
+       array_remove(array_agg(claimed.id), NULL)
 FROM picked LEFT JOIN claimed ON true
 GROUP BY 1, 2, 3, 4
 """
@@ -141,7 +141,7 @@ class _Picked(NamedTuple):
     used: float
     virtual_start: float
     virtual_finish: float
-    job_ids: list[UUID] | None
+    job_ids: list[UUID]
 
 
 @dataclass(frozen=True)

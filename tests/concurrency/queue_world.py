@@ -75,16 +75,19 @@ def picture(job_id: UUID) -> StoredPicture:
     )
 
 
-def finish(attempt: Attempt, milliseconds: int = 400) -> GenerationJob:
-    """Complete as the holder of `attempt`, the picture being stored already."""
-    finished = Finished(
-        picture=picture(attempt.job_id),
+def finished(job_id: UUID, milliseconds: int = 400) -> Finished:
+    return Finished(
+        picture=picture(job_id),
         timings={"denoising": milliseconds},
         billed_milliseconds=milliseconds,
         pass_size=1,
     )
+
+
+def finish(attempt: Attempt, milliseconds: int = 400) -> GenerationJob:
+    """Complete as the holder of `attempt`, the picture being stored already."""
     with acting_as(SERVICE):
-        return complete_job(attempt, finished)
+        return complete_job(attempt, finished(attempt.job_id, milliseconds))
 
 
 def finish_all(jobs: list[GenerationJob]) -> None:
@@ -136,13 +139,18 @@ _JOBS_WITHOUT_SHARE = """
 """
 
 
+def assert_shares_equal_the_jobs() -> None:
+    """Each by one statement, and so at one instant, whatever goes on."""
+    with acting_as(SERVICE), connection.cursor() as cursor:
+        for statement in (_WRONG_SHARES, _JOBS_WITHOUT_SHARE):
+            cursor.execute(statement)
+            assert cursor.fetchall() == []
+
+
 def assert_queue_is_sound() -> None:
     """Shares equal the jobs, nobody is above a limit, pictures and credits match."""
+    assert_shares_equal_the_jobs()
     with acting_as(SERVICE):
-        with connection.cursor() as cursor:
-            for statement in (_WRONG_SHARES, _JOBS_WITHOUT_SHARE):
-                cursor.execute(statement)
-                assert cursor.fetchall() == []
         completed = GenerationJob.objects.filter(status="completed")
         pictures = list(Image.objects.values_list("job_id", flat=True))
         assert sorted(pictures) == sorted(completed.values_list("id", flat=True))
