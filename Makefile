@@ -8,8 +8,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUNTIME_FILES := requirements.txt requirements-worker.txt requirements-web.txt constraints.txt
 DEV_FILES := requirements-dev.txt $(RUNTIME_FILES)
-PYTEST_ARGS ?=
-BENCH_ARGS ?=
+# Two processes, a file never split: fixtures of a file are made once.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 # Static checks read the settings but reach no server, and need not say so.
 STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=localhost \
@@ -19,7 +19,7 @@ STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=local
 	DATABASE_OWNER_URL=postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db \
 	REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help venv install install-dev run test test-browser bench lint format lock clean
+.PHONY: help bench engine-matrix venv install install-dev run test test-browser lint format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -65,8 +65,11 @@ test-browser: install-dev ## the tests in a real browser (needs Chromium)
 	  echo "Chromium이 없습니다: chromium 패키지를 설치하세요." >&2; exit 1; }
 	$(PY) -m pytest -m browser $(PYTEST_ARGS)
 
-bench: install-dev ## measure beside bare parts (BENCH_ARGS="settle --small")
-	$(PY) -m bench $(BENCH_ARGS)
+engine-matrix: install-dev ## every base, format and sampler against plain diffusers
+	$(PY) -W ignore -m tests.workers.engine.matrix $(ARGS)
+
+bench: install-dev ## measure beside bare parts (ARGS="settle --small")
+	$(PY) -W ignore -m bench $(ARGS)
 
 lint: install-dev ## style, types, import order, migrations
 	$(PY) -m ruff check .

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
 
@@ -9,6 +11,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.services import record_sign_in
+
+        # The OpenAPI document finds the scheme once its module is read.
+        import_module("accounts.api.schema")
 
         # Django's own receiver would write the row without an actor, and so no row.
         user_logged_in.disconnect(dispatch_uid="update_last_login")

@@ -9,9 +9,10 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from accounts.tiers import Tier
-from pingvas.core.db.schema import Index, created_at, updated_at, uuid_key
+from pingvas.core.db.schema import ForeignKey, Index, created_at, updated_at, uuid_key
 
 
 class OAuthProvider(models.TextChoices):
@@ -64,6 +65,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_comment="현재 구독 등급 (denormalized)",
     )
     is_active = models.BooleanField(default=True, db_default=True)
+    token_version = models.IntegerField(default=0, db_default=0, editable=False)
     is_staff = models.BooleanField(default=False, db_default=False)
     created_at = created_at()
     updated_at = updated_at()
@@ -124,3 +126,38 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def set_unusable_password(self) -> None:
         self.password = None
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # Sessions and tokens end with the password, as everywhere in Django, and with
+        # a raised version as well.
+        return salted_hmac(
+            "accounts.User.epoch",
+            f"{self.token_version}:{self.password}",
+            secret=secret,
+            algorithm="sha256",
+        ).hexdigest()
+
+
+class TokenFamily(models.Model):
+    """One sign-in by a program: its refresh token and those that replaced it.
+
+    Only the newest refresh token, by its `jti`, is taken. The row holds no token: none
+    can be made from it without the signing key.
+    """
+
+    id = uuid_key()
+    user = ForeignKey(User, "CASCADE", related_name="token_families")
+    refresh_jti = models.CharField(max_length=32)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    created_at = created_at()
+
+    class Meta:
+        db_table = "token_families"
+        indexes = [
+            Index(fields=["expires_at"], name="idx_token_families_expires_at"),
+            Index(fields=["user"], name="idx_token_families_user_id"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

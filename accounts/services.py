@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import password_validation
+from django.contrib.auth import authenticate, password_validation
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import EmailValidator, validate_email
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.limits import count_sign_in, count_sign_up, forgive_sign_in
 from accounts.models import User
-from pingvas.core.db.actor import IDENTITY, acting_as
+from pingvas.core.db.actor import IDENTITY, acting_as, user_actor
 from pingvas.core.db.functions import Now
-from pingvas.core.errors import InvalidRequest, PingvasError
+from pingvas.core.errors import InvalidRequest, NotSignedIn, PingvasError
 
 
 class EmailTaken(PingvasError):
@@ -23,13 +24,51 @@ class EmailTaken(PingvasError):
     message = _("There is already an account with this e-mail address.")
 
 
+class WrongCredentials(NotSignedIn):
+    code = "wrong_credentials"
+    message = _("The e-mail address or the password is wrong.")
+
+
+def register(
+    *, email: str, password: str, ip_address: str, display_name: str = ""
+) -> User:
+    """`sign_up` for strangers: counted by address first.
+
+    Raises SignUpLimitReached, and ServiceUnavailable while Redis is away.
+    """
+    count_sign_up(ip_address)
+    return sign_up(email=email, password=password, display_name=display_name)
+
+
+def sign_in(*, email: str, password: str, ip_address: str) -> User:
+    """The active user with this password; its last sign-in is now.
+
+    Raises WrongCredentials, SignInLimitReached, and ServiceUnavailable while Redis is
+    away, before anything is written.
+    """
+    count_sign_in(email=email, ip_address=ip_address)
+    user = authenticate(username=email, password=password)
+    if not isinstance(user, User):
+        raise WrongCredentials
+    forgive_sign_in(email=email, ip_address=ip_address)
+    record_sign_in(None, user)
+    return user
+
+
+def update_profile(*, user: User, display_name: str | None) -> User:
+    user.display_name = (display_name or "").strip() or None
+    with acting_as(user_actor(user.id)):
+        user.save(update_fields=["display_name"])
+    return user
+
+
 def sign_up(*, email: str, password: str, display_name: str = "") -> User:
     """Make an account; InvalidRequest names each field at fault, EmailTaken a twin."""
     email = User.objects.normalize_email(email)
     user = User(email=email, display_name=display_name.strip() or None)
     problems: dict[str, list[str]] = {}
     checks: list[tuple[str, Callable[[], None]]] = [
-        ("email", lambda: validate_email(email)),
+        ("email", lambda: _validate_address(email)),
         ("password", lambda: password_validation.validate_password(password, user)),
     ]
     for field, check in checks:
@@ -48,6 +87,14 @@ def sign_up(*, email: str, password: str, display_name: str = "") -> User:
             raise EmailTaken(fields={"email": [str(EmailTaken.message)]}) from None
         raise
     return user
+
+
+def _validate_address(email: str) -> None:
+    validate_email(email)
+    # Python and PostgreSQL disagree on lower case outside ASCII, and one spelling must
+    # mean one account. International domains have an ASCII form.
+    if not email.isascii():
+        raise ValidationError(EmailValidator.message)
 
 
 def keep_account(

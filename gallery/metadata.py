@@ -8,6 +8,7 @@ as tEXt and everything else, Korean prompts included, as iTXt.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,12 @@ OWN_CHUNK = "pingvas_metadata"
 A1111_CHUNK = "parameters"
 VERSION = 1
 
+NEGATIVE = "Negative prompt:"
+# `Name: value` or `Name: "a JSON string"`, separated by commas.
+_PAIR = re.compile(r'\s*(\w[\w \-/]{0,40}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
+# A last line with fewer pairs is the end of a prompt, not the settings.
+FEWEST_PAIRS = 3
+
 _A1111_SAMPLERS = {
     "euler_a": "Euler a",
     "euler": "Euler",
@@ -25,6 +32,7 @@ _A1111_SAMPLERS = {
     "dpm2": "DPM2",
     "dpm2_karras": "DPM2",
     "dpm2_a": "DPM2 a",
+    "dpmpp_2s": "DPM++ 2S",
     "dpmpp_2m": "DPM++ 2M",
     "dpmpp_2m_karras": "DPM++ 2M",
     "dpmpp_2m_sde": "DPM++ 2M SDE",
@@ -32,6 +40,9 @@ _A1111_SAMPLERS = {
     "dpmpp_sde": "DPM++ SDE",
     "dpmpp_sde_karras": "DPM++ SDE",
     "ddim": "DDIM",
+    "ddpm": "DDPM",
+    "pndm": "PLMS",
+    "deis": "DEIS",
     "unipc": "UniPC",
     "lms": "LMS",
     "lms_karras": "LMS",
@@ -42,7 +53,7 @@ _A1111_SAMPLERS = {
 def png_chunks(metadata: Mapping[str, Any]) -> PngInfo:
     """Both chunks for `metadata` as `images.metadata` holds it."""
     chunks = PngInfo()
-    own = {"version": VERSION, **metadata}
+    own = {**metadata, "version": VERSION}
     chunks.add_text(OWN_CHUNK, json.dumps(own, ensure_ascii=False))
     chunks.add_text(A1111_CHUNK, a1111_parameters(metadata))
     return chunks
@@ -52,7 +63,7 @@ def a1111_parameters(metadata: Mapping[str, Any]) -> str:
     """The prompt, a negative prompt line if there is one, and one line of settings."""
     lines = [str(metadata["prompt"])]
     if metadata.get("negative_prompt"):
-        lines.append(f"Negative prompt: {metadata['negative_prompt']}")
+        lines.append(f"{NEGATIVE} {metadata['negative_prompt']}")
     pairs = [f"{name}: {_quoted(value)}" for name, value in _settings(metadata)]
     return "\n".join([*lines, ", ".join(pairs)])
 
@@ -77,3 +88,65 @@ def _quoted(value: object) -> str:
     # A1111's reader takes a value with one of these as a JSON string.
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if set(text) & set(',\n:"') else text
+
+
+def read_a1111_parameters(text: str) -> dict[str, object]:
+    """The settings of an A1111 text, by our names, as far as it has them."""
+    lines = text.strip().split("\n")
+    pairs = _PAIR.findall(lines[-1])
+    if len(pairs) < FEWEST_PAIRS:
+        pairs = []
+    else:
+        lines.pop()
+    said = {name: _unquoted(value) for name, value in pairs}
+    prompt, negative = _prompts(lines)
+    width, _, height = said.get("Size", "").partition("x")
+    found: dict[str, object] = {
+        "prompt": prompt,
+        "negative_prompt": negative,
+        "model": said.get("Model"),
+        "sampler": _our_sampler(said.get("Sampler"), said.get("Schedule type")),
+        "cfg_scale": _decimal(said.get("CFG scale")),
+    }
+    numbers = {"width": width, "height": height}
+    numbers |= {"steps": said.get("Steps", ""), "seed": said.get("Seed", "")}
+    return found | {name: _integer(value) for name, value in numbers.items()}
+
+
+def _prompts(lines: list[str]) -> tuple[str, str]:
+    for index, line in enumerate(lines):
+        if line.startswith(NEGATIVE):
+            first = line.removeprefix(NEGATIVE).strip()
+            rest = "\n".join([first, *lines[index + 1 :]])
+            return "\n".join(lines[:index]), rest
+    return "\n".join(lines), ""
+
+
+def _our_sampler(name: str | None, schedule: str | None) -> str | None:
+    """A1111 once said `DPM++ 2M Karras`, and says it in two now."""
+    plain = (name or "").removesuffix(" Karras")
+    karras = schedule == "Karras" or plain != name
+    for ours, theirs in _A1111_SAMPLERS.items():
+        if theirs == plain and ours.endswith("_karras") == karras:
+            return ours
+    return None
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value.strip()
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        return value
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+
+
+def _decimal(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

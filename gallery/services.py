@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.db import transaction
+
 from gallery.models import Image
+from gallery.objects import object_store, thumbnail_key
+from pingvas.core.errors import NotFound, PingvasError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,3 +47,28 @@ def record_image(*, job_id: UUID, user_id: UUID, picture: StoredPicture) -> Imag
         format=picture.format,
         metadata=picture.metadata,
     )
+
+
+@transaction.atomic
+def delete_image(*, user_id: UUID, image_id: UUID) -> None:
+    """Remove the user's own picture: its row now, its objects after the commit.
+
+    NotFound for one that is not the user's, or is gone already. Job, receipt and
+    ledger stay: what was drawn was paid for.
+    """
+    image = (
+        Image.objects.select_for_update().filter(id=image_id, user_id=user_id).first()
+    )
+    if image is None:
+        raise NotFound
+    key = image.s3_key
+    image.delete()
+    transaction.on_commit(lambda: _remove_objects(key))
+
+
+def _remove_objects(key: str) -> None:
+    try:
+        object_store().delete([key, thumbnail_key(key)])
+    except PingvasError:
+        # The row is gone for good; the orphan sweep removes what is left.
+        log.warning("objects not removed", extra={"key": key}, exc_info=True)

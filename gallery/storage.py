@@ -1,7 +1,8 @@
 """Pictures in the object store: the object first, its row after.
 
 A key is made from ids and the content's own hash: a second attempt at a job either
-writes the same object or leaves one without a row, which the orphan sweep removes.
+writes the same object again, which makes it whole and young, or leaves one without a
+row, which the orphan sweep removes.
 """
 
 from __future__ import annotations
@@ -14,16 +15,14 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from PIL import Image as PillowImage
 
 from gallery.metadata import png_chunks
+from gallery.objects import IMAGES, object_store, thumbnail_key
 from gallery.services import StoredPicture
 
 THUMBNAIL_SIDE = 384
 THUMBNAIL_QUALITY = 82
-PREFIX = "images"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +61,16 @@ def encode_picture(
 def store_picture(
     encoded: EncodedPicture, *, user_id: UUID, job_id: UUID
 ) -> StoredPicture:
-    """Put both objects into the store; returns what their row shall say."""
+    """Put both objects into the store; returns what their row shall say.
+
+    StorageUnavailable when the store is away: the same may be put again.
+    """
     digest = encoded.sha256
-    key = f"{PREFIX}/{user_id}/{job_id}/{digest}.png"
-    _put(key, encoded.master)
-    _put(thumbnail_key(key), encoded.thumbnail)
+    key = f"{IMAGES}/{user_id}/{job_id}/{digest}.png"
+    store = object_store()
+    # The master last: where there is one, its thumbnail is there too.
+    store.put(thumbnail_key(key), encoded.thumbnail, content_type="image/webp")
+    store.put(key, encoded.master, content_type="image/png")
     return StoredPicture(
         bucket=settings.STORAGE_BUCKET,
         key=key,
@@ -77,13 +81,3 @@ def store_picture(
         format="png",
         metadata=encoded.metadata,
     )
-
-
-def thumbnail_key(key: str) -> str:
-    return f"{key.removesuffix('.png')}.thumb.webp"
-
-
-def _put(key: str, content: bytes) -> None:
-    # The key names the content: an object that is there already is the same one.
-    if not default_storage.exists(key):
-        default_storage.save(key, ContentFile(content))

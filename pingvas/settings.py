@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "pingvas.log.RequestIdMiddleware",
     "pingvas.core.api.errors.ApiErrorsMiddleware",
+    "accounts.middleware.ApiLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -181,11 +184,10 @@ SECURE_SSL_REDIRECT = env_bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = env_int("SECURE_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
-# Only behind a proxy that sets this header itself and drops the client's.
+# Only behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself.
+BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https")
-    if env_bool("BEHIND_TLS_PROXY", default=False)
-    else None
+    ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
 )
 
 LANGUAGE_CODE = "en"
@@ -261,20 +263,61 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 
 REST_FRAMEWORK = {
+    # The first one's challenge makes an anonymous request a 401, not a 403.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["pingvas.core.api.parsers.BoundedJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "pingvas.core.api.pagination.KeyPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "pingvas.core.api.errors.answer_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    # Apart from what else the secret key signs, and long enough for the algorithm.
+    "SIGNING_KEY": sha256(f"pingvas.tokens:{SECRET_KEY}".encode()).hexdigest(),
+    "ISSUER": "pingvas",
+    "AUDIENCE": "pingvas-api",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Pingvas",
+    "DESCRIPTION": "Make pictures from words. Every error has the shape of `Error`.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "pingvas.core.api.schema.document_errors",
+    ],
+}
+# Of one address; the specification's window is a minute.
+API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 600, minimum=1)
+
 # What this Celery worker does; a generation worker serves the tiers named.
 WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")
 WORKER_TIERS = env_list("WORKER_TIERS", "enterprise,studio,pro,starter,free")
+
+# A worker that is silent this long has lost its jobs; the other times of the queue
+# follow from it. Only tests of lost workers have a reason to shorten it.
+LEASE_SECONDS = env_int("LEASE_SECONDS", 30, minimum=1)
 
 # Checkpoints that workers fetched from the object store.
 MODEL_CACHE_ROOT = Path(env_str("MODEL_CACHE_ROOT", str(BASE_DIR / "model-cache")))
 MODEL_CACHE_BYTES = env_int("MODEL_CACHE_GIGABYTES", 100, minimum=1) * 10**9
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
+PLAN_OVERRIDES: dict[str, dict[str, Any]] = {}
 
 LOG_FORMAT = env_choice(
     "LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text"

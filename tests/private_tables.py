@@ -26,6 +26,7 @@ PRIVATE = {
     "credit_holds",
     "idempotency_keys",
     "queue_shares",
+    "token_families",
 }
 _PRIVATE = re.compile(rf'"({"|".join(sorted(PRIVATE))})"')
 

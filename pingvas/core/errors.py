@@ -12,12 +12,14 @@ class PingvasError(Exception):
     """A refusal with a stable `code`, an HTTP `status` and words for a person.
 
     `fields` maps a field of the request to what is wrong with it; `data` carries
-    figures that a client can act on (for example how many credits are missing).
+    figures that a client can act on (for example how many credits are missing). What
+    the request wrote is rolled back, unless the class says `keeps_writes`.
     """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
     message: ClassVar[str | Promise] = _("This request cannot be carried out.")
+    keeps_writes: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -60,6 +62,12 @@ class NotFound(PingvasError):
     code = "not_found"
     status = 404
     message = _("There is nothing here.")
+
+
+class RequestTooLarge(PingvasError):
+    code = "request_too_large"
+    status = 413
+    message = _("This request is too large.")
 
 
 class TooManyRequests(PingvasError):

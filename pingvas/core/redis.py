@@ -16,6 +16,11 @@ JOB_TTL_SECONDS = 3600
 ONLINE_TTL_SECONDS = 300
 GENERATION_WINDOW_SECONDS = 600
 API_WINDOW_SECONDS = 60
+SIGN_IN_WINDOW_SECONDS = 600
+SIGN_UP_WINDOW_SECONDS = 3600
+# Longer than a weekend; whoever comes later gets a snapshot instead of a replay.
+EVENTS_TTL_SECONDS = 3 * 24 * 3600
+WS_TICKET_TTL_SECONDS = 30
 MODEL_CACHE_TTL_SECONDS = 7 * 24 * 3600
 MODEL_LOCK_TTL_SECONDS = 600
 
@@ -47,6 +52,10 @@ def token_blacklist(jti: str) -> str:
     return f"session:blacklist:{jti}"
 
 
+def ws_ticket(ticket: str) -> str:
+    return f"ws:ticket:{ticket}"
+
+
 def user_online(user_id: UUID) -> str:
     return f"user:{user_id}:online"
 
@@ -59,12 +68,24 @@ def api_rate(ip_address: str) -> str:
     return f"ratelimit:ip:{ip_address}:api"
 
 
+def sign_in_rate(whose: str) -> str:
+    return f"ratelimit:sign-in:{whose}"
+
+
+def sign_up_rate(ip_address: str) -> str:
+    return f"ratelimit:ip:{ip_address}:sign-up"
+
+
 def job_preview(job_id: UUID) -> str:
     return f"job:{job_id}:preview"
 
 
 def event_counter(user_id: UUID) -> str:
     return f"events:{user_id}:seq"
+
+
+def event_epoch() -> str:
+    return "events:epoch"
 
 
 def event_stream(user_id: UUID) -> str:

@@ -130,6 +130,15 @@ def an_idempotency_key(person: Person) -> Row:
     }
 
 
+def a_token_family(person: Person) -> Row:
+    return {
+        "id": uuid4(),
+        "user_id": person.id,
+        "refresh_jti": "0" * 32,
+        "expires_at": NOW,
+    }
+
+
 def an_image(person: Person) -> Row:
     return {
         "id": uuid4(),
@@ -235,6 +244,12 @@ PRIVATE = {
     ),
     "idempotency_keys": Private(
         an_idempotency_key, "status = 201", references={"user_id": _id}, key="key"
+    ),
+    "token_families": Private(
+        a_token_family,
+        "ended_at = now()",
+        verbs=frozenset({READ, INSERT, UPDATE}),
+        references={"user_id": _id},
     ),
     "credit_transactions": Private(
         a_posting,

@@ -56,6 +56,7 @@ class Token(BaseAuthentication):
 def raising(error):
     class View(APIView):
         authentication_classes = ()
+        permission_classes = ()
 
         def get(self, request):
             raise error
@@ -65,6 +66,7 @@ def raising(error):
 
 class Echo(APIView):
     authentication_classes = ()
+    permission_classes = ()
 
     def post(self, request):
         order = Order(data=request.data)

@@ -8,7 +8,11 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError, transaction
 from django.http import (
@@ -29,6 +33,7 @@ from pingvas.core.errors import (
     NotFound,
     NotSignedIn,
     PingvasError,
+    RequestTooLarge,
     ServerError,
     ServiceUnavailable,
     TooManyRequests,
@@ -70,6 +75,8 @@ def _translate(error: Exception) -> PingvasError | None:
         ((exceptions.NotAuthenticated, exceptions.AuthenticationFailed), NotSignedIn),
         ((exceptions.PermissionDenied, PermissionDenied), NotAllowed),
         ((exceptions.NotFound, Http404), NotFound),
+        ((RequestDataTooBig,), RequestTooLarge),
+        ((SuspiciousOperation,), InvalidRequest),
     ):
         if isinstance(error, kinds):
             return ours()
@@ -103,8 +110,10 @@ def _unknown_answer(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's EXCEPTION_HANDLER. Nothing that the view wrote is kept."""
-    if transaction.get_connection().in_atomic_block:
+    """DRF's EXCEPTION_HANDLER. Nothing that the view wrote is kept, save by errors
+    whose class says `keeps_writes`."""
+    keeps = isinstance(error, PingvasError) and error.keeps_writes
+    if transaction.get_connection().in_atomic_block and not keeps:
         # DRF answers before any middleware sees the error: without this the view's
         # earlier writes would be committed.
         transaction.set_rollback(True)

@@ -27,7 +27,6 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import RequestDataTooBig
 from django.db import connection
 from django.http.request import RawPostDataException
 from django.utils.translation import gettext_lazy as _
@@ -63,12 +62,6 @@ class KeyReused(PingvasError):
     code = "idempotency_key_reused"
     status = 409
     message = _("This idempotency key belongs to another request.")
-
-
-class RequestTooLarge(PingvasError):
-    code = "request_too_large"
-    status = 413
-    message = _("This request is too large.")
 
 
 def idempotent(handler: Handler) -> Handler:
@@ -146,8 +139,6 @@ def _fingerprint(request: Request) -> str:
     try:
         # Before the view parses it: a stream can be read once, a kept body again.
         body: bytes = request._request.body
-    except RequestDataTooBig:
-        raise RequestTooLarge from None
     except RawPostDataException:
         # A form that the CSRF check has consumed already; only JSON is taken.
         raise UnsupportedMediaType(request.content_type) from None

@@ -1,0 +1,39 @@
+"""What comes before the views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils import translation
+
+from accounts.limits import count_api_request
+from pingvas.core.api.client import client_address
+from pingvas.core.errors import TooManyRequests
+
+
+class ApiLimitMiddleware:
+    """Counts an address's API requests before any of them costs a transaction.
+
+    A DRF throttle would come after the sign-in check, and so would not count what that
+    refuses.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith("/api/"):
+            try:
+                count_api_request(client_address(request))
+            except TooManyRequests as error:
+                return _refusal(request, error)
+        return self.get_response(request)
+
+
+def _refusal(request: HttpRequest, error: TooManyRequests) -> JsonResponse:
+    # The middleware that chooses the language comes later.
+    with translation.override(translation.get_language_from_request(request)):
+        body = error.as_dict()
+    after = str(error.data["retry_after"])
+    return JsonResponse(body, status=error.status, headers={"Retry-After": after})

@@ -1,0 +1,226 @@
+"""What programs show instead of a session: access tokens, refresh tokens, tickets.
+
+An access token (a JWT of minutes) is believed while its signature, its family and its
+epoch hold. A family is one sign-in and lives in PostgreSQL, so ending it survives the
+loss of Redis; the blacklist in Redis only spares the database a look. The epoch is a
+keyed hash over the password and `User.token_version`: a new password ends every token
+and every session, whoever set it, and so does a raised version.
+
+A refresh token is good once. One that comes a second time was stolen or its answer was
+lost: nobody can tell, so the family ends and its owner signs in again.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import time
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+from redis.exceptions import RedisError
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
+
+from accounts.models import TokenFamily, User
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.db.functions import Now
+from pingvas.core.errors import NotSignedIn, ServiceUnavailable
+from pingvas.core.redis import (
+    WS_TICKET_TTL_SECONDS,
+    redis_client,
+    token_blacklist,
+    ws_ticket,
+)
+
+log = logging.getLogger(__name__)
+
+AnyToken = TypeVar("AnyToken", bound=Token)
+
+LONGEST_TOKEN = 2_000
+
+
+class TokenInvalid(NotSignedIn):
+    code = "token_invalid"
+    message = _("This token is not valid (any more). Sign in again.")
+    auth_header = 'Bearer error="invalid_token"'
+
+
+class TokenExpired(TokenInvalid):
+    code = "token_expired"
+    message = _("This token has expired.")
+
+
+class RefreshTokenReused(TokenInvalid):
+    code = "refresh_token_reused"
+    message = _("This refresh token was used before. Sign in again.")
+    keeps_writes = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """An access token good for `expires_in` seconds, and what renews it once."""
+
+    access: str
+    refresh: str
+    expires_in: int
+
+
+def issue_tokens(*, user: User) -> Tokens:
+    """Begin a family for `user`, whose password (or the like) was just verified."""
+    refresh = RefreshToken()
+    with acting_as(user_actor(user.id)):
+        # Read anew: verifying may have hashed the password again.
+        user = User.objects.get(pk=user.id)
+        family = TokenFamily.objects.create(
+            user=user, refresh_jti=refresh["jti"], expires_at=_end_of(refresh)
+        )
+    return _signed(refresh, user, family)
+
+
+def rotate_tokens(*, refresh: str) -> Tokens:
+    """Trade a refresh token for new tokens. Locks its family.
+
+    Raises TokenInvalid, TokenExpired, or RefreshTokenReused, which ends the family.
+    """
+    shown = _verified(RefreshToken, refresh)
+    with acting_as(user_actor(shown["sub"])):
+        user = user_of(shown)
+        family = TokenFamily.objects.select_for_update().get(pk=shown["sid"])
+        fresh = family.ended_at is None and family.refresh_jti == shown["jti"]
+        following = RefreshToken()
+        if fresh:
+            family.refresh_jti = following["jti"]
+            family.expires_at = _end_of(following)
+            family.save(update_fields=["refresh_jti", "expires_at"])
+        else:
+            _end_families(user.id, pk=family.pk)
+    if not fresh:
+        # Outside the block, which the error would roll back.
+        raise RefreshTokenReused
+    return _signed(following, user, family)
+
+
+def read_access_token(raw: str) -> AccessToken:
+    """The token if its signature and time are good and nobody signed it out.
+
+    Raises TokenInvalid, TokenExpired. Asks Redis alone; `user_of` asks PostgreSQL.
+    """
+    token = _verified(AccessToken, raw)
+    try:
+        signed_out = bool(redis_client().exists(token_blacklist(token["jti"])))
+    except RedisError:
+        # PostgreSQL knows the family's end as well.
+        log.warning("token blacklist unavailable")
+        return token
+    if signed_out:
+        raise TokenInvalid
+    return token
+
+
+def user_of(token: Token) -> User:
+    """The active user of a verified token whose family lives; TokenInvalid without.
+
+    The caller acts as that user already.
+    """
+    user = User.objects.filter(
+        pk=token["sub"],
+        is_active=True,
+        token_families__id=token["sid"],
+        token_families__ended_at=None,
+    ).first()
+    if user is None or token["epoch"] != _epoch(user):
+        raise TokenInvalid
+    return user
+
+
+def sign_out(*, user: User, token: Token) -> None:
+    """End the family of an access token, and the token itself at once."""
+    _end_families(user.id, pk=token["sid"])
+    _blacklist(token)
+
+
+def sign_out_everywhere(*, user: User) -> None:
+    """End every token and every session of `user`."""
+    with acting_as(user_actor(user.id)):
+        User.objects.filter(pk=user.id).update(token_version=F("token_version") + 1)
+        _end_families(user.id)
+
+
+def purge_token_families() -> int:
+    """Delete the families whose last token has expired; returns how many."""
+    with acting_as(SERVICE):
+        return TokenFamily.objects.filter(expires_at__lt=Now()).delete()[0]
+
+
+def issue_ws_ticket(*, user_id: UUID) -> str:
+    """A ticket that opens one WebSocket within seconds; ServiceUnavailable."""
+    ticket = secrets.token_urlsafe(32)
+    try:
+        redis_client().set(ws_ticket(ticket), str(user_id), ex=WS_TICKET_TTL_SECONDS)
+    except RedisError as error:
+        raise ServiceUnavailable from error
+    return ticket
+
+
+def spend_ws_ticket(ticket: str) -> UUID | None:
+    """Whose ticket it is, once; None when spent, expired or made up.
+
+    The caller reads the user's row, which may have been closed since. Raises
+    ServiceUnavailable.
+    """
+    try:
+        found: Any = redis_client().getdel(ws_ticket(ticket))
+    except RedisError as error:
+        raise ServiceUnavailable from error
+    return UUID(found) if found else None
+
+
+def _verified(kind: type[AnyToken], raw: str) -> AnyToken:
+    if len(raw) > LONGEST_TOKEN or not raw.isascii():
+        raise TokenInvalid
+    try:
+        return kind(raw)  # type: ignore[arg-type]  # the library takes the text too
+    except ExpiredTokenError as error:
+        raise TokenExpired from error
+    except (TokenError, RecursionError) as error:
+        # The header is parsed before it is verified, however deep it nests.
+        raise TokenInvalid from error
+
+
+def _signed(refresh: RefreshToken, user: User, family: TokenFamily) -> Tokens:
+    access = AccessToken()
+    for token in (access, refresh):
+        token["sub"] = str(user.id)
+        token["sid"] = str(family.id)
+        token["epoch"] = _epoch(user)
+    return Tokens(
+        access=str(access),
+        refresh=str(refresh),
+        expires_in=int(access["exp"] - access["iat"]),
+    )
+
+
+def _epoch(user: User) -> str:
+    return user.get_session_auth_hash()[:32]
+
+
+def _end_of(token: Token) -> datetime:
+    return datetime.fromtimestamp(token["exp"], tz=UTC)
+
+
+def _end_families(user_id: UUID, **which: Any) -> None:
+    living = TokenFamily.objects.filter(user_id=user_id, ended_at=None, **which)
+    living.update(ended_at=Now())
+
+
+def _blacklist(token: Token) -> None:
+    seconds = int(token["exp"] - time()) + 1
+    try:
+        redis_client().set(token_blacklist(token["jti"]), "1", ex=max(seconds, 1))
+    except RedisError:
+        log.warning("token blacklist unavailable")

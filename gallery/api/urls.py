@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from gallery.api import views
+
+app_name = "gallery-api"
+urlpatterns = [
+    path("images", views.ImagesView.as_view(), name="images"),
+    path("images/file", views.FileView.as_view(), name="file"),
+    path("images/<uuid:image_id>", views.ImageView.as_view(), name="image"),
+    path(
+        "images/<uuid:image_id>/thumbnail",
+        views.ThumbnailView.as_view(),
+        name="thumbnail",
+    ),
+    path(
+        "images/<uuid:image_id>/download",
+        views.DownloadView.as_view(),
+        name="download",
+    ),
+]

@@ -1,0 +1,140 @@
+"""Pictures over HTTP: each view parses, calls one service and serializes."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import UserRequest
+from gallery.api.serializers import ImageSerializer
+from gallery.downloads import (
+    download_link,
+    open_linked_file,
+    read_thumbnail,
+    thumbnail_etag,
+)
+from gallery.models import Image
+from gallery.object_stores.base import ObjectMissing, StorageUnavailable
+from gallery.selectors import access_image, images_for
+from gallery.services import delete_image
+from pingvas.core.api.schema import errors
+
+# A picture never changes, but it may be deleted: a day, and only its owner's browser.
+THUMBNAIL_CACHING = "private, max-age=86400, immutable"
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_images",
+        tags=["images"],
+        description="Your pictures, newest first.",
+    )
+)
+class ImagesView(ListAPIView[Image]):
+    request: UserRequest
+    serializer_class = ImageSerializer
+
+    def get_queryset(self) -> Any:
+        return images_for(self.request.user)
+
+
+class ImageView(APIView):
+    @extend_schema(
+        operation_id="get_image", tags=["images"], responses={200: ImageSerializer}
+    )
+    def get(self, request: UserRequest, image_id: UUID) -> Response:
+        """One picture of yours, with everything that made it."""
+        image = access_image(request.user, image_id)
+        return Response(ImageSerializer(image).data)
+
+    @extend_schema(operation_id="delete_image", tags=["images"], responses={204: None})
+    def delete(self, request: UserRequest, image_id: UUID) -> Response:
+        """Remove a picture for good. Its job and what it cost stay on record."""
+        delete_image(user_id=request.user.id, image_id=image_id)
+        return Response(status=204)
+
+
+class BinaryView(APIView):
+    """Answers bytes whatever the client says it accepts; refusals stay JSON."""
+
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = True,
+    ) -> Any:
+        # The framework names the parameter, and passes it as it likes.
+        return super().perform_content_negotiation(request, force=True)
+
+
+class ThumbnailView(BinaryView):
+    @extend_schema(
+        operation_id="get_thumbnail",
+        tags=["images"],
+        parameters=[
+            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
+        ],
+        responses={
+            (200, "image/webp"): OpenApiResponse(OpenApiTypes.BINARY),
+            304: OpenApiResponse(description="The one that you have is right."),
+            **errors(ObjectMissing, StorageUnavailable),
+        },
+    )
+    def get(self, request: UserRequest, image_id: UUID) -> HttpResponseBase:
+        """The picture within 384 x 384 pixels, as WebP."""
+        image = access_image(request.user, image_id)
+        etag = thumbnail_etag(image)
+        response = get_conditional_response(request._request, etag=etag)
+        if response is None:
+            response = HttpResponse(read_thumbnail(image), content_type="image/webp")
+        response["ETag"] = etag
+        response["Cache-Control"] = THUMBNAIL_CACHING
+        patch_vary_headers(response, ["Authorization", "Cookie"])
+        return response
+
+
+class DownloadView(BinaryView):
+    @extend_schema(
+        operation_id="download_image",
+        tags=["images"],
+        responses={
+            302: OpenApiResponse(
+                description="To the PNG, by a signed link that is good for 5 minutes."
+            ),
+            **errors(StorageUnavailable),
+        },
+    )
+    def get(self, request: UserRequest, image_id: UUID) -> HttpResponse:
+        """The full picture, with its settings inside, to be saved as a file."""
+        link = download_link(access_image(request.user, image_id))
+        headers = {"Location": link, "Cache-Control": "private, no-store"}
+        return HttpResponse(status=302, headers=headers)
+
+
+class FileView(BinaryView):
+    """Where the links to local files lead. The token is all that is asked for."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(exclude=True)
+    def get(self, request: UserRequest) -> FileResponse:
+        file, name = open_linked_file(request.query_params.get("token", ""))
+        response = FileResponse(
+            file, as_attachment=True, filename=name, content_type="image/png"
+        )
+        response["Cache-Control"] = "private, no-store"
+        return response

@@ -1,0 +1,137 @@
+"""Objects as files below MEDIA_ROOT, which no web server shows to anybody."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.urls import reverse
+from django.utils._os import safe_join
+from django.utils.http import urlencode
+
+from gallery.object_stores.base import (
+    CHUNK,
+    PAGE,
+    ObjectMissing,
+    StorageUnavailable,
+    StoredObject,
+)
+from gallery.object_stores.local_links import sign_download
+
+
+class LocalStore:
+    """An object store in a folder. Writes go aside and are renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def path(self, key: str) -> Path:
+        """Where the object lies; ObjectMissing for a key that leads elsewhere."""
+        try:
+            return Path(safe_join(self._root, key))
+        except SuspiciousFileOperation as error:
+            raise ObjectMissing from error
+
+    def put(self, key: str, content: bytes, *, content_type: str) -> None:
+        with _translated(), self._aside(key) as file:
+            file.write(content)
+
+    def put_file(self, key: str, path: Path) -> None:
+        with path.open("rb") as source, _translated(), self._aside(key) as file:
+            shutil.copyfileobj(source, file, CHUNK)
+
+    def size(self, key: str) -> int | None:
+        path = self.path(key)
+        with _translated():
+            return path.stat().st_size if path.is_file() else None
+
+    def open(self, key: str) -> BinaryIO:
+        """The object as an open file; ObjectMissing."""
+        with _translated():
+            return self.path(key).open("rb")
+
+    def read(self, key: str, *, start: int = 0) -> Iterator[bytes]:
+        with _translated(), self.open(key) as file:
+            file.seek(start)
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    def download_link(self, key: str, *, file_name: str, seconds: int) -> str:
+        token = sign_download(key, file_name, seconds=seconds)
+        return f"{reverse('gallery-api:file')}?{urlencode({'token': token})}"
+
+    def pages(self, prefix: str) -> Iterator[list[StoredObject]]:
+        found = self._below(self.path(prefix))
+        with _translated():
+            while page := list(islice(found, PAGE)):
+                yield page
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            path = self.path(key)
+            with _translated():
+                path.unlink(missing_ok=True)
+            # A folder that is empty, not one that is being filled again.
+            with suppress(OSError):
+                path.parent.rmdir()
+
+    @contextmanager
+    def _aside(self, key: str) -> Iterator[BinaryIO]:
+        path = self.path(key)
+        # Left behind by a kill, it is an object without a row like any other.
+        aside = path.with_name(f"{path.name}.{uuid4().hex}.part")
+        try:
+            with _open_in_folder(aside) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+    def _below(self, folder: Path) -> Iterator[StoredObject]:
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._below(Path(entry.path))
+                continue
+            # It may have been removed since the folder was read.
+            with suppress(FileNotFoundError):
+                facts = entry.stat(follow_symlinks=False)
+                yield StoredObject(
+                    Path(entry.path).relative_to(self._root).as_posix(),
+                    facts.st_size,
+                    datetime.fromtimestamp(facts.st_mtime, UTC),
+                )
+
+
+def _open_in_folder(path: Path) -> BinaryIO:
+    """Open a new file; once more when its folder was just removed as empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise ObjectMissing from error
+    except OSError as error:
+        raise StorageUnavailable from error

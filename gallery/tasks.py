@@ -1,0 +1,12 @@
+"""Scheduled work of the gallery."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from gallery.orphans import remove_orphans
+
+
+@shared_task(name="gallery.remove_orphans", ignore_result=True)
+def sweep_orphans() -> None:
+    remove_orphans()
