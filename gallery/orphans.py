@@ -28,7 +28,7 @@ SUSPICIOUS = 1000
 
 
 class StoreOfAnotherDatabase(PingvasError):
-    """Most objects have no row; nothing more was removed."""
+    """Most objects so far have no row; nothing more was removed."""
 
     code = "store_of_another_database"
     status = 500
@@ -43,16 +43,19 @@ class Sweep:
     bytes: int = 0
 
 
-def remove_orphans(*, dry_run: bool = False) -> Sweep:
+def remove_orphans(*, dry_run: bool = False, force: bool = False) -> Sweep:
     """Remove old objects under images/ whose key no row has.
 
     Judges the store page by page, so its size does not matter. StorageUnavailable when
-    the store goes away, StoreOfAnotherDatabase before a wrong one is emptied.
+    the store goes away; StoreOfAnotherDatabase, unless forced, before a wrong one is
+    emptied.
     """
     done = Sweep()
     store = object_store()
     for orphans in _judge(done):
         if not dry_run:
+            if not force:
+                _refuse_another_database(done)
             store.delete([each.key for each in orphans])
     log.info("orphans swept", extra={**vars(done), "dry_run": dry_run})
     return done
@@ -66,10 +69,13 @@ def _judge(done: Sweep) -> Iterator[list[StoredObject]]:
         done.seen += len(old)
         done.orphans += len(orphans)
         done.bytes += sum(each.size for each in orphans)
-        if done.orphans >= max(SUSPICIOUS, done.seen / 2):
-            raise StoreOfAnotherDatabase(f"{done.orphans} of {done.seen} have no row")
         if orphans:
             yield orphans
+
+
+def _refuse_another_database(done: Sweep) -> None:
+    if done.orphans >= max(SUSPICIOUS, done.seen / 2):
+        raise StoreOfAnotherDatabase(f"{done.orphans} of {done.seen} have no row")
 
 
 def _without_rows(objects: list[StoredObject]) -> list[StoredObject]:

@@ -24,7 +24,7 @@ from generation.events import (
     to_event,
 )
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
-from generation.services.queue import lock_share, refresh_share
+from generation.services.queue import lock_share, refresh_share, try_lock_share
 from generation.services.wake import wake_tiers_on_commit
 from generation.states import (
     CANCELLED,
@@ -47,6 +47,13 @@ class StaleAttempt(PingvasError):
     code = "stale_attempt"
     status = 409
     message = _("Another worker has this job now.")
+
+
+class NotCancelled(PingvasError):
+    """Nobody asked to cancel this job: its worker may give it back, not end it."""
+
+    code = "not_cancelled"
+    status = 409
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +120,13 @@ def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob
 
 @transaction.atomic
 def end_cancelled_job(attempt: Attempt, *, milliseconds: int) -> GenerationJob:
-    """End a job that its worker stopped; GPU time so far is charged, 0 ms is free."""
+    """End a running job that its user cancelled, and charge the GPU time it had.
+
+    0 ms is free. Raises StaleAttempt, and NotCancelled when the user did not ask.
+    """
     job = _lock_attempt(attempt)
+    if job.cancel_requested_at is None:
+        raise NotCancelled
     _cancel(job, milliseconds)
     return job
 
@@ -143,8 +155,12 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
 
 @transaction.atomic
 def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
-    """Take a job from a worker whose lease ran out; None when it has been settled."""
-    lock_share(user_id)
+    """Take a job from a worker whose lease ran out.
+
+    None when that is settled by now, or when somebody is at it this moment.
+    """
+    if not try_lock_share(user_id):
+        return None
     job = (
         GenerationJob.objects.select_for_update()
         .filter(id=job_id, status=IN_PROGRESS, lease_expires_at__lt=Now())

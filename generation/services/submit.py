@@ -19,6 +19,7 @@ from generation.pricing import Quote, measured_speed, quote_picture
 from generation.selectors import serving_hardware
 from generation.services.lifecycle import announce
 from generation.services.queue import lock_share, refresh_share, waiting_submissions
+from generation.services.wake import RUN_TASK
 from generation.specs import GenerationSpec
 from generation.states import QUEUED, TERMINAL
 from modelhub.models import AIModel
@@ -28,8 +29,6 @@ from pingvas.core.errors import PingvasError
 from pingvas.core.publishing import send_task_on_commit
 from pingvas.core.redis import tier_queue
 from pingvas.log import current_request_id
-
-RUN_TASK = "workers.run_next"
 
 
 class QueueFull(PingvasError):

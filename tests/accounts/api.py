@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from django.test import Client
 
-from pingvas.core.redis import redis_client
 from tests.cast import PASSWORD
 
 
@@ -53,16 +51,3 @@ def error(answer, status, code):
     found = answer.json()["error"]
     assert found["code"] == code
     return found
-
-
-@pytest.fixture
-def program(db):
-    return Program()
-
-
-@pytest.fixture(autouse=True)
-def fresh_counters():
-    """Every test counts from zero: they all come from one address."""
-    keys = list(redis_client().scan_iter("ratelimit:*"))
-    if keys:
-        redis_client().delete(*keys)

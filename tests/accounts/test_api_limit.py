@@ -9,7 +9,6 @@ from django.utils.translation import trans_real
 from pingvas.core.api.client import client_address
 from pingvas.core.redis import api_rate, redis_client
 from tests.accounts.api import error
-from tests.accounts.test_tokens import redis_away  # noqa: F401
 
 HERE = "127.0.0.1"
 

@@ -8,7 +8,6 @@ from django.test import Client
 from accounts.tokens import spend_ws_ticket
 from pingvas.core.redis import WS_TICKET_TTL_SECONDS, redis_client, ws_ticket
 from tests.accounts.api import Program, error, signed_in
-from tests.accounts.test_tokens import redis_away  # noqa: F401
 from tests.cast import make_user
 
 
@@ -91,6 +90,5 @@ def test_a_ticket_that_was_never_given_is_nobodys(ticket):
     assert spend_ws_ticket(ticket) is None
 
 
-@pytest.mark.usefixtures("redis_away")
-def test_without_redis_there_are_no_tickets(program):
+def test_without_redis_there_are_no_tickets(program, redis_away):
     error(program.post("auth/ws-ticket"), 503, "service_unavailable")

@@ -18,9 +18,15 @@ class Command(BaseCommand):
             "--dry-run", action="store_true", help="count them and remove none"
         )
 
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="remove them even when they are most of what the store has",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = remove_orphans(dry_run=options["dry_run"])
+            done = remove_orphans(dry_run=options["dry_run"], force=options["force"])
         except PingvasError as error:
             raise CommandError(str(error)) from error
         verb = "would be removed" if options["dry_run"] else "removed"
