@@ -9,7 +9,7 @@ from pingvas.core.db.schema import Index
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [
-        ("generation", "0005_queue_rules"),
+        ("generation", "0006_queue_order"),
     ]
 
     operations = [
