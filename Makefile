@@ -8,7 +8,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUNTIME_FILES := requirements.txt requirements-worker.txt requirements-web.txt constraints.txt
 DEV_FILES := requirements-dev.txt $(RUNTIME_FILES)
-PYTEST_ARGS ?=
+# Two processes, a file never split: fixtures of a file are made once.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 # Static checks read the settings but reach no server, and need not say so.
 STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=localhost \
@@ -18,7 +19,7 @@ STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=local
 	DATABASE_OWNER_URL=postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db \
 	REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help venv install install-dev run test test-browser lint format lock clean
+.PHONY: help engine-matrix venv install install-dev run test test-browser lint format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -63,6 +64,9 @@ test-browser: install-dev ## the tests in a real browser (needs Chromium)
 	  echo "Chromium was not found: install the package chromium." >&2; \
 	  echo "Chromium이 없습니다: chromium 패키지를 설치하세요." >&2; exit 1; }
 	$(PY) -m pytest -m browser $(PYTEST_ARGS)
+
+engine-matrix: install-dev ## every base, format and sampler against plain diffusers
+	$(PY) -W ignore -m tests.workers.engine.matrix $(ARGS)
 
 lint: install-dev ## style, types, import order, migrations
 	$(PY) -m ruff check .

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.tiers import Tier, limits_for
+from accounts.tiers import Tier, TierLimits, limits_for
 
 CURRENCY = "USD"
 # A balance grows by grants up to this many months' credits, so unused credits roll
@@ -26,9 +26,11 @@ class Plan:
     monthly_cents: int | None
     yearly_cents: int | None
 
+    currency: str = CURRENCY
+
     @property
-    def monthly_credits(self) -> int | None:
-        return limits_for(self.tier).monthly_credits
+    def limits(self) -> TierLimits:
+        return limits_for(self.tier)
 
 
 _TABLE = (

@@ -119,16 +119,6 @@ def transactions_for(user_id: UUID) -> models.QuerySet[CreditTransaction]:
     return CreditTransaction.objects.filter(user_id=user_id).order_by("-sequence")
 
 
-def get_transactions_page(
-    user_id: UUID, *, before: int | None = None, limit: int = 50
-) -> list[CreditTransaction]:
-    """Up to `limit` postings older than the one with the sequence `before`."""
-    rows = transactions_for(user_id)
-    if before is not None:
-        rows = rows.filter(sequence__lt=before)
-    return list(rows[:limit])
-
-
 def holds_for_jobs(job_ids: Iterable[UUID]) -> dict[UUID, CreditHold]:
     """The hold of each of the jobs that has one."""
     holds = CreditHold.objects.filter(job_id__in=list(job_ids))

@@ -70,6 +70,8 @@ class Image(models.Model):
                 condition=Q(job__isnull=False),
             ),
             Index(fields=["-created_at"], name="idx_images_created_at"),
+            # The gallery of one user.
+            Index(fields=["user", "-created_at", "-id"], name="idx_images_user_newest"),
             Index(
                 fields=["is_public"],
                 name="idx_images_is_public",

@@ -159,6 +159,11 @@ class GenerationJob(models.Model):
                 fields=["user", "status", "-created_at"],
                 name="idx_generation_jobs_user_status",
             ),
+            # The list of one user's jobs.
+            Index(
+                fields=["user", "-created_at", "-id"],
+                name="idx_generation_jobs_user_newest",
+            ),
             # The next job of one user, whatever the length of the backlog.
             Index(
                 fields=["user", "-priority", "created_at", "id"],
@@ -206,9 +211,10 @@ class QueueShare(models.Model):
     class Meta:
         db_table = "queue_shares"
         indexes = [
+            # The order of claims: equal shares go by age.
             Index(
-                fields=["virtual_finish"],
-                name="idx_queue_shares_virtual_finish",
+                fields=["virtual_finish", "waiting_since", "user"],
+                name="idx_queue_shares_order",
                 condition=Q(claimable__eq=True),
             ),
             Index(
@@ -216,10 +222,11 @@ class QueueShare(models.Model):
                 name="idx_queue_shares_tier",
                 condition=Q(claimable__eq=True),
             ),
+            # The queue's present time is the first start in it.
             Index(
                 fields=["virtual_start"],
-                name="idx_queue_shares_virtual_start",
-                condition=Q(waiting_since__isnull=False),
+                name="idx_queue_shares_present",
+                condition=Q(claimable__eq=True),
             ),
         ]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -42,7 +41,8 @@ class GenerationSpec:
     """One submission: the same picture settings with one seed for each picture.
 
     width, height: pixels, multiples of 8. cfg_scale: 1 to 20, or None for no guidance.
-    seeds: 1 to 8 of -1 (random) or 0 to 2**32 - 1.
+    sampler: empty for the usual one of the model's base. seeds: 1 to 8 of -1 (random)
+    or 0 to 2**32 - 1.
     """
 
     model: str
@@ -52,7 +52,7 @@ class GenerationSpec:
     height: int = 512
     steps: int = 20
     cfg_scale: Decimal | None = Decimal("7.5")
-    sampler: str = "euler_a"
+    sampler: str = ""
     seeds: tuple[int, ...] = (RANDOM_SEED,)
 
     def check(self, *, base_model: str, longest_side: int) -> None:
@@ -77,8 +77,9 @@ class GenerationSpec:
             for seed in self.seeds
         ]
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    def resolved_sampler(self, base_model: str) -> str:
+        """The sampler asked for, or the usual one of the base."""
+        return self.sampler or SAMPLERS[base_model][0]
 
     def _prompt_problem(self) -> str:
         if not self.prompt.strip():
@@ -96,7 +97,7 @@ class GenerationSpec:
 
     def _sampler_problem(self, base_model: str) -> str:
         known = SAMPLERS[base_model]
-        if self.sampler in known:
+        if not self.sampler or self.sampler in known:
             return ""
         return _("Unknown for this model. Known: %(names)s") % {
             "names": ", ".join(known)

@@ -53,6 +53,8 @@ app.conf.update(
     task_default_queue=MAINTENANCE_QUEUE,
     task_time_limit=GLOBAL_TIME_LIMIT_SECONDS,
     worker_prefetch_multiplier=1,
+    # A child loads torch before it says that it is up, on a busy machine slowly.
+    worker_proc_alive_timeout=120.0,
     worker_hijack_root_logger=False,
     worker_soft_shutdown_timeout=10.0,
     beat_scheduler="pingvas.beat:Scheduler",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import re_path
+from django.utils.module_loading import import_string
 
 
-class RefuseUnknown(AsyncWebsocketConsumer):  # type: ignore[misc]  # untyped package
-    async def connect(self) -> None:
-        await self.close()
+async def refuse_unknown(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.close"})
 
 
-websocket_urlpatterns: list[Any] = [re_path(r"", RefuseUnknown.as_asgi())]
+websocket_urlpatterns: list[Any] = [
+    *import_string("generation.routing.websocket_urlpatterns"),
+    # Typed for views alone.
+    re_path(r"", refuse_unknown),  # type: ignore[arg-type]
+]

@@ -43,9 +43,21 @@ SCHEDULE = (
         expires=timedelta(hours=6),
     ),
     Entry(
+        name="Audit the ledger",
+        task="billing.audit_ledger",
+        when=Daily(hour=4),
+        expires=timedelta(hours=6),
+    ),
+    Entry(
+        name="Purge expired keys and sign-ins",
+        task="accounts.purge_expired",
+        when=Daily(hour=4, minute=30),
+        expires=timedelta(hours=6),
+    ),
+    Entry(
         name="Remove stored objects without a row",
         task="gallery.remove_orphans",
-        when=Daily(hour=4),
+        when=Daily(hour=5),
         expires=timedelta(hours=6),
     ),
 )

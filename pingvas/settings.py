@@ -308,11 +308,16 @@ API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 600, minimum=1)
 WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")
 WORKER_TIERS = env_list("WORKER_TIERS", "enterprise,studio,pro,starter,free")
 
+# A worker that is silent this long has lost its jobs; the other times of the queue
+# follow from it. Only tests of lost workers have a reason to shorten it.
+LEASE_SECONDS = env_int("LEASE_SECONDS", 30, minimum=1)
+
 # Checkpoints that workers fetched from the object store.
 MODEL_CACHE_ROOT = Path(env_str("MODEL_CACHE_ROOT", str(BASE_DIR / "model-cache")))
 MODEL_CACHE_BYTES = env_int("MODEL_CACHE_GIGABYTES", 100, minimum=1) * 10**9
 
 TIER_OVERRIDES: dict[str, dict[str, Any]] = {}
+PLAN_OVERRIDES: dict[str, dict[str, Any]] = {}
 
 LOG_FORMAT = env_choice(
     "LOG_FORMAT", ["json", "text"], "json" if PRODUCTION else "text"

@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("accounts.api.urls")),
+    path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("gallery.api.urls")),
     path("api/v1/", include("generation.api.urls")),
     path("api/v1/", include("modelhub.api.urls")),

@@ -19,10 +19,10 @@ from generation.services.lifecycle import (
     give_back_job,
 )
 from generation.services.progress import report_status
-from pingvas.core.db.actor import SERVICE, acting_as
 from workers.engine.errors import EngineError
 from workers.engine.specs import PassResult, Timings
 from workers.lease import LeaseKeeper
+from workers.service import write_as_service
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,16 @@ class Ending:
                     self._complete(index, job, attempt, result)
 
     def stop(self, timings: Timings) -> None:
-        """Every job was cancelled or lost: charge the cancelled for what ran."""
-        for _, attempt in self._jobs:
+        """Every job was cancelled or lost: charge the cancelled for what ran.
+
+        What is ours no more is stale; what ran past its deadline gets another try.
+        """
+        for job, attempt in self._jobs:
             with _ending(attempt):
-                self._cancel(attempt, self._share(timings))
+                if self._lease.cancelled(job.id):
+                    self._cancel(attempt, self._share(timings))
+                else:
+                    self._give_back(attempt, "deadline_exceeded", "It took too long.")
 
     def refuse(self, error: EngineError) -> None:
         """The engine cannot do this: at all, or this time."""
@@ -67,8 +73,8 @@ class Ending:
 
     def give_back(self, code: str, message: str) -> None:
         for _, attempt in self._jobs:
-            with _ending(attempt), acting_as(SERVICE):
-                give_back_job(attempt, code=code, message=message)
+            with _ending(attempt):
+                self._give_back(attempt, code, message)
 
     def _complete(
         self, index: int, job: GenerationJob, attempt: Attempt, result: PassResult
@@ -96,19 +102,19 @@ class Ending:
             billed_milliseconds=shared + encoding,
             pass_size=result.batch_sizes[index],
         )
-        with acting_as(SERVICE):
-            complete_job(attempt, finished)
+        write_as_service(lambda: complete_job(attempt, finished))
         report_status(job.id, "completed")
 
     def _fail(self, attempt: Attempt, code: str, message: str) -> None:
-        with acting_as(SERVICE):
-            fail_job(attempt, code=code, message=message)
+        write_as_service(lambda: fail_job(attempt, code=code, message=message))
         report_status(attempt.job_id, "failed")
 
     def _cancel(self, attempt: Attempt, milliseconds: int) -> None:
-        with acting_as(SERVICE):
-            end_cancelled_job(attempt, milliseconds=milliseconds)
+        write_as_service(lambda: end_cancelled_job(attempt, milliseconds=milliseconds))
         report_status(attempt.job_id, "cancelled")
+
+    def _give_back(self, attempt: Attempt, code: str, message: str) -> None:
+        write_as_service(lambda: give_back_job(attempt, code=code, message=message))
 
     def _share(self, timings: Timings) -> int:
         """One job's part of the pass's billed milliseconds, before its own encoding."""

@@ -10,19 +10,19 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 
 from generation.services.lifecycle import Attempt
 from generation.services.schedule import LEASE, Standing, read_standing, renew_leases
-from pingvas.core.db.actor import SERVICE, acting_as
+from workers.service import as_service
 
 log = logging.getLogger(__name__)
 
 # Cancelling should feel immediate: look every second, renew every fifth time.
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = LEASE.total_seconds() / 30
 LOOKS_A_RENEWAL = 5
 # After the lease or deadline is gone the child has this long to end its step.
-STUCK_SECONDS = 60.0
+STUCK_SECONDS = 2 * LEASE.total_seconds()
 
 
 class LeaseKeeper:
@@ -75,9 +75,9 @@ class LeaseKeeper:
 
     def _look(self, ask: Callable[[Sequence[Attempt]], Standing]) -> None:
         try:
-            with acting_as(SERVICE):
+            with as_service():
                 standing = ask(list(self._attempts.values()))
-        except DatabaseError:
+        except Error:
             # The lease runs on without us; what is lost is known when it is back.
             log.warning("lease not renewed", exc_info=True)
             standing = self._unknown()
@@ -90,7 +90,8 @@ class LeaseKeeper:
         return Standing(frozenset() if gone else self._held, self._cancelled)
 
     def _note(self, standing: Standing) -> None:
-        self._held = standing.held
+        # What was lost once stays lost, or a pass that was told to stop went on.
+        self._held &= standing.held
         self._cancelled |= standing.cancelled
-        if not standing.held and self._lost_at is None:
+        if not self._held and self._lost_at is None:
             self._lost_at = time.monotonic()

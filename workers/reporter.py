@@ -7,6 +7,8 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
+from django.db import close_old_connections
+
 from generation.services.lifecycle import Attempt
 from generation.services.progress import report_step, store_preview
 
@@ -60,3 +62,5 @@ class Reporter:
                 work()
             except Exception:
                 log.exception("progress not sent")
+        # An event that restarts its counter has asked PostgreSQL for the time.
+        close_old_connections()

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Sequence
 from uuid import uuid4
 
+from django.db import Error
+
 from generation.models import GenerationJob
 from generation.services.lifecycle import Attempt
 from generation.services.measure import Measurement, record_speed
@@ -19,7 +21,6 @@ from generation.services.schedule import (
     start_billed_phase,
 )
 from modelhub.selectors import model_by_name
-from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.log import request_id_scope
 from workers.ending import Ending
 from workers.engine.engine import Engine
@@ -28,6 +29,7 @@ from workers.engine.specs import PassResult, PassSpec, Phase
 from workers.lease import LeaseKeeper
 from workers.model_cache import ModelCache
 from workers.reporter import Reporter
+from workers.service import as_service
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +47,12 @@ class Runner:
         self._tiers = tuple(tiers)
         self._busy = threading.Lock()
         self._warm: list[str] = []
+        self._name = ""
 
     def register(self, name: str) -> None:
+        self._name = name
         device = self._engine.device
-        with acting_as(SERVICE):
+        with as_service():
             register_worker(
                 Registration(
                     worker_id=self.worker_id,
@@ -60,11 +64,14 @@ class Runner:
             )
 
     def beat(self) -> None:
-        with acting_as(SERVICE):
-            beat(self.worker_id, self._warm)
+        with as_service():
+            known = beat(self.worker_id, self._warm)
+        if not known:
+            # We were silent for so long that the sweeper took us for dead.
+            self.register(self._name)
 
     def leave(self) -> None:
-        with acting_as(SERVICE):
+        with as_service():
             leave(self.worker_id)
 
     def run_next(self, *, wait: bool = True) -> bool:
@@ -75,7 +82,7 @@ class Runner:
             offer = WorkerOffer(
                 worker_id=self.worker_id, tiers=self._tiers, warm_models=self._warm
             )
-            with acting_as(SERVICE):
+            with as_service():
                 jobs = claim_jobs(offer)
             if jobs:
                 with request_id_scope(jobs[0].request_id):
@@ -123,8 +130,7 @@ class Runner:
     ) -> PassResult:
         def enter(phase: Phase) -> None:
             if phase == Phase.DENOISING:
-                with acting_as(SERVICE):
-                    start_billed_phase(attempts)
+                self._start_deadline(attempts)
 
         result = self._engine.run(
             self._spec(jobs),
@@ -137,9 +143,17 @@ class Runner:
         self._warm = [name, *(other for other in self._warm if other != name)][:WARM]
         return result
 
+    def _start_deadline(self, attempts: Sequence[Attempt]) -> None:
+        try:
+            with as_service():
+                start_billed_phase(attempts)
+        except Error:
+            # The longer limit of the loading stays: no reason to throw a pass away.
+            log.warning("deadline not set", exc_info=True)
+
     def _spec(self, jobs: Sequence[GenerationJob]) -> PassSpec:
         job = jobs[0]
-        with acting_as(SERVICE):
+        with as_service():
             model = model_by_name(job.model)
         return PassSpec(
             model=self._cache.ensure(model),
@@ -157,7 +171,7 @@ class Runner:
 
     def _learn(self, jobs: Sequence[GenerationJob], result: PassResult) -> None:
         job, pictures = jobs[0], len(jobs)
-        with acting_as(SERVICE):
+        with as_service():
             record_speed(
                 Measurement(
                     model=job.model,

@@ -6,7 +6,8 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from celery import shared_task
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # An idle child looks by itself this often: a message that was lost delays nobody more.
-IDLE_SECONDS = 5.0
+IDLE_SECONDS = settings.LEASE_SECONDS / 6
 BEAT_SECONDS = 5.0
 
 
@@ -37,7 +38,8 @@ def run_next(job_id: str | None = None, user_id: str | None = None) -> bool:
     """Run what PostgreSQL says is next, which may be another job than the one named."""
     if _Child.runner is None:
         raise RuntimeError("this worker runs no jobs: PINGVAS_WORKER is not generation")
-    return _Child.runner.run_next()
+    with _end_on_exit():
+        return _Child.runner.run_next()
 
 
 @worker_process_init.connect
@@ -63,11 +65,21 @@ def end_child(**kwargs: object) -> None:
         _Child.runner.leave()
 
 
+@contextmanager
+def _end_on_exit() -> Iterator[None]:
+    """End the process when its device is lost, whichever thread found out."""
+    try:
+        yield
+    except SystemExit:
+        os._exit(1)
+
+
 def _repeat(seconds: float, act: Callable[[], object]) -> None:
     def loop() -> None:
         while not _Child.ended.wait(seconds):
             try:
-                act()
+                with _end_on_exit():
+                    act()
             except Exception:
                 # PostgreSQL may be away for a while; the next turn tries again.
                 log.exception("a worker's own look failed")

@@ -8,13 +8,18 @@ from uuid import UUID
 from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.requests import signed_in
+from accounts.authentication import UserRequest
 from gallery.api.serializers import ImageSerializer
 from gallery.downloads import (
     download_link,
@@ -32,31 +37,34 @@ from pingvas.core.api.schema import errors
 THUMBNAIL_CACHING = "private, max-age=86400, immutable"
 
 
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_images",
+        tags=["images"],
+        description="Your pictures, newest first.",
+    )
+)
 class ImagesView(ListAPIView[Image]):
+    request: UserRequest
     serializer_class = ImageSerializer
 
     def get_queryset(self) -> Any:
-        return images_for(signed_in(self.request))
-
-    @extend_schema(operation_id="list_images", tags=["images"])
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Your pictures, newest first."""
-        return super().get(request, *args, **kwargs)
+        return images_for(self.request.user)
 
 
 class ImageView(APIView):
     @extend_schema(
         operation_id="get_image", tags=["images"], responses={200: ImageSerializer}
     )
-    def get(self, request: Request, image_id: UUID) -> Response:
+    def get(self, request: UserRequest, image_id: UUID) -> Response:
         """One picture of yours, with everything that made it."""
-        image = access_image(signed_in(request), image_id)
+        image = access_image(request.user, image_id)
         return Response(ImageSerializer(image).data)
 
     @extend_schema(operation_id="delete_image", tags=["images"], responses={204: None})
-    def delete(self, request: Request, image_id: UUID) -> Response:
+    def delete(self, request: UserRequest, image_id: UUID) -> Response:
         """Remove a picture for good. Its job and what it cost stay on record."""
-        delete_image(user_id=signed_in(request).id, image_id=image_id)
+        delete_image(user_id=request.user.id, image_id=image_id)
         return Response(status=204)
 
 
@@ -85,9 +93,9 @@ class ThumbnailView(BinaryView):
             **errors(ObjectMissing, StorageUnavailable),
         },
     )
-    def get(self, request: Request, image_id: UUID) -> HttpResponseBase:
+    def get(self, request: UserRequest, image_id: UUID) -> HttpResponseBase:
         """The picture within 384 x 384 pixels, as WebP."""
-        image = access_image(signed_in(request), image_id)
+        image = access_image(request.user, image_id)
         etag = thumbnail_etag(image)
         response = get_conditional_response(request._request, etag=etag)
         if response is None:
@@ -109,9 +117,9 @@ class DownloadView(BinaryView):
             **errors(StorageUnavailable),
         },
     )
-    def get(self, request: Request, image_id: UUID) -> HttpResponse:
+    def get(self, request: UserRequest, image_id: UUID) -> HttpResponse:
         """The full picture, with its settings inside, to be saved as a file."""
-        link = download_link(access_image(signed_in(request), image_id))
+        link = download_link(access_image(request.user, image_id))
         headers = {"Location": link, "Cache-Control": "private, no-store"}
         return HttpResponse(status=302, headers=headers)
 
@@ -123,7 +131,7 @@ class FileView(BinaryView):
     permission_classes = ()
 
     @extend_schema(exclude=True)
-    def get(self, request: Request) -> FileResponse:
+    def get(self, request: UserRequest) -> FileResponse:
         file, name = open_linked_file(request.query_params.get("token", ""))
         response = FileResponse(
             file, as_attachment=True, filename=name, content_type="image/png"

@@ -43,7 +43,12 @@ class SpecSerializer(serializers.Serializer[Any]):
         allow_null=True,
         default=Decimal("7.5"),
     )
-    sampler = serializers.CharField(max_length=50, default="euler_a")
+    sampler = serializers.CharField(
+        max_length=50,
+        allow_blank=True,
+        default="",
+        help_text="empty: the usual one of the model's base",
+    )
     seeds = serializers.ListField(
         child=serializers.IntegerField(min_value=RANDOM_SEED, max_value=LARGEST_SEED),
         min_length=1,

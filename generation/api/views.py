@@ -7,13 +7,19 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.requests import signed_in
+from accounts.authentication import UserRequest
+from accounts.limits import GenerationLimitReached
+from billing.services.holds import InsufficientCredits
 from generation.api.serializers import (
     JobDetailSerializer,
     JobSerializer,
@@ -27,9 +33,16 @@ from generation.receipts import receipt_of
 from generation.selectors import access_job, describe_job, jobs_of, jobs_with_images
 from generation.services.lifecycle import cancel_job
 from generation.services.progress import read_preview
-from generation.services.submit import quote_jobs, retry_job, submit_jobs
-from pingvas.core.api.documents import errors
-from pingvas.core.api.idempotency import HEADER, idempotent
+from generation.services.submit import (
+    JobNotFinished,
+    QueueFull,
+    quote_jobs,
+    retry_job,
+    submit_jobs,
+)
+from modelhub.selectors import ModelNotFound, ModelNotInTier
+from pingvas.core.api.idempotency import HEADER, KeyReused, idempotent
+from pingvas.core.api.schema import errors
 from pingvas.core.errors import NotFound
 
 IDEMPOTENCY = OpenApiParameter(
@@ -39,66 +52,69 @@ IDEMPOTENCY = OpenApiParameter(
     description="The same key and body within 24 hours: the same jobs.",
 )
 
+SUBMISSION_ERRORS = (
+    InsufficientCredits,
+    ModelNotFound,
+    ModelNotInTier,
+    KeyReused,
+    QueueFull,
+    GenerationLimitReached,
+)
 
+
+@extend_schema_view(
+    get=extend_schema(
+        description="Your jobs, newest first.",
+        parameters=[OpenApiParameter("status", str, enum=JobStatus.values)],
+    )
+)
 class JobsView(ListAPIView[GenerationJob]):
+    request: UserRequest
     serializer_class = JobSerializer
 
     def get_queryset(self) -> Any:
-        jobs = jobs_with_images(jobs_of(signed_in(self.request).id))
+        jobs = jobs_with_images(jobs_of(self.request.user.id))
         status = self.request.query_params.get("status")
         return jobs.filter(status=status) if status else jobs
 
     @extend_schema(
-        parameters=[OpenApiParameter("status", str, enum=JobStatus.values)],
-        responses={200: JobSerializer(many=True), **errors(400, 401, 429)},
-    )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Your jobs, newest first."""
-        return super().get(request, *args, **kwargs)
-
-    @extend_schema(
         request=SpecSerializer,
         parameters=[IDEMPOTENCY],
-        responses={
-            201: SubmissionSerializer,
-            **errors(400, 401, 402, 403, 404, 409, 429, 503),
-        },
+        responses={201: SubmissionSerializer, **errors(*SUBMISSION_ERRORS)},
     )
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: UserRequest) -> Response:
         """Submit one job for each seed, all or none, and hold their credits."""
         spec = SpecSerializer(data=request.data).spec()
-        jobs = submit_jobs(user=signed_in(request), spec=spec)
+        jobs = submit_jobs(user=request.user, spec=spec)
         return _submission(jobs)
 
 
 class QuoteView(APIView):
     @extend_schema(
         request=SpecSerializer,
-        responses={200: QuoteSerializer, **errors(400, 401, 403, 404, 429)},
+        responses={200: QuoteSerializer, **errors(ModelNotFound, ModelNotInTier)},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: UserRequest) -> Response:
         """The price before anything is submitted, checked as a submission would be."""
         spec = SpecSerializer(data=request.data).spec()
-        quote = quote_jobs(user=signed_in(request), spec=spec)
+        quote = quote_jobs(user=request.user, spec=spec)
         return Response(QuoteSerializer(quote).data)
 
 
 class JobView(APIView):
-    @extend_schema(responses={200: JobDetailSerializer, **errors(401, 404, 429)})
-    def get(self, request: Request, job_id: UUID) -> Response:
+    @extend_schema(responses={200: JobDetailSerializer, **errors(NotFound)})
+    def get(self, request: UserRequest, job_id: UUID) -> Response:
         """One job, with its place in the queue while it waits."""
-        job = describe_job(signed_in(request).id, job_id)
+        job = describe_job(request.user.id, job_id)
         return Response(JobDetailSerializer(job).data)
 
 
 class CancelView(APIView):
-    @extend_schema(
-        request=None, responses={200: JobSerializer, **errors(401, 404, 429)}
-    )
-    def post(self, request: Request, job_id: UUID) -> Response:
+    @extend_schema(request=None, responses={200: JobSerializer, **errors(NotFound)})
+    def post(self, request: UserRequest, job_id: UUID) -> Response:
         """Cancel a job; telling it twice is telling it once. An ended job stays so."""
-        job = cancel_job(user_id=signed_in(request).id, job_id=job_id)
+        job = cancel_job(user_id=request.user.id, job_id=job_id)
         return Response(JobSerializer(job).data)
 
 
@@ -108,21 +124,21 @@ class RetryView(APIView):
         parameters=[IDEMPOTENCY],
         responses={
             201: SubmissionSerializer,
-            **errors(400, 401, 402, 403, 404, 409, 429, 503),
+            **errors(*SUBMISSION_ERRORS, JobNotFinished),
         },
     )
     @idempotent
-    def post(self, request: Request, job_id: UUID) -> Response:
+    def post(self, request: UserRequest, job_id: UUID) -> Response:
         """Submit an ended job once more, as a new job with its own price."""
-        user = signed_in(request)
+        user = request.user
         return _submission(retry_job(user=user, job=access_job(user.id, job_id)))
 
 
 class ReceiptView(APIView):
-    @extend_schema(responses={200: ReceiptSerializer, **errors(401, 404, 429)})
-    def get(self, request: Request, job_id: UUID) -> Response:
+    @extend_schema(responses={200: ReceiptSerializer, **errors(NotFound)})
+    def get(self, request: UserRequest, job_id: UUID) -> Response:
         """What a job took by phase, what of it was billed, and what was given back."""
-        job = access_job(signed_in(request).id, job_id)
+        job = access_job(request.user.id, job_id)
         return Response(ReceiptSerializer(receipt_of(job)).data)
 
 
@@ -130,12 +146,12 @@ class PreviewView(APIView):
     @extend_schema(
         responses={
             (200, "image/webp"): OpenApiResponse(OpenApiTypes.BINARY),
-            **errors(401, 404, 429),
+            **errors(NotFound),
         }
     )
-    def get(self, request: Request, job_id: UUID) -> HttpResponse:
+    def get(self, request: UserRequest, job_id: UUID) -> HttpResponse:
         """The newest preview of a running job."""
-        job = access_job(signed_in(request).id, job_id)
+        job = access_job(request.user.id, job_id)
         picture = read_preview(job.id)
         if picture is None:
             raise NotFound

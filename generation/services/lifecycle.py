@@ -15,8 +15,16 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.services.holds import release_hold, settle_cancelled, settle_hold
 from gallery.services import StoredPicture, record_image
+from generation.events import (
+    JobCancelled,
+    JobCompleted,
+    JobEvent,
+    JobFailed,
+    JobQueued,
+    to_event,
+)
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
-from generation.services.queue import lock_share, refresh_share
+from generation.services.queue import lock_share, refresh_share, try_lock_share
 from generation.services.wake import wake_tiers_on_commit
 from generation.states import (
     CANCELLED,
@@ -30,7 +38,7 @@ from generation.states import (
 )
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import NotFound, PingvasError
-from pingvas.core.events import Event, publish_on_commit
+from pingvas.core.events import publish_on_commit
 
 
 class StaleAttempt(PingvasError):
@@ -39,6 +47,13 @@ class StaleAttempt(PingvasError):
     code = "stale_attempt"
     status = 409
     message = _("Another worker has this job now.")
+
+
+class NotCancelled(PingvasError):
+    """Nobody asked to cancel this job: its worker may give it back, not end it."""
+
+    code = "not_cancelled"
+    status = 409
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +94,7 @@ def complete_job(attempt: Attempt, finished: Finished) -> GenerationJob:
     )
     announce(
         job,
-        "job.completed",
+        JobCompleted,
         image_id=str(image.id),
         charge=charge,
         released=job.quoted_credits - charge,
@@ -105,8 +120,13 @@ def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob
 
 @transaction.atomic
 def end_cancelled_job(attempt: Attempt, *, milliseconds: int) -> GenerationJob:
-    """End a job that its worker stopped; GPU time so far is charged, 0 ms is free."""
+    """End a running job that its user cancelled, and charge the GPU time it had.
+
+    0 ms is free. Raises StaleAttempt, and NotCancelled when the user did not ask.
+    """
     job = _lock_attempt(attempt)
+    if job.cancel_requested_at is None:
+        raise NotCancelled
     _cancel(job, milliseconds)
     return job
 
@@ -135,8 +155,12 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
 
 @transaction.atomic
 def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
-    """Take a job from a worker whose lease ran out; None when it has been settled."""
-    lock_share(user_id)
+    """Take a job from a worker whose lease ran out.
+
+    None when that is settled by now, or when somebody is at it this moment.
+    """
+    if not try_lock_share(user_id):
+        return None
     job = (
         GenerationJob.objects.select_for_update()
         .filter(id=job_id, status=IN_PROGRESS, lease_expires_at__lt=Now())
@@ -147,10 +171,10 @@ def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
     return job
 
 
-def announce(job: GenerationJob, kind: str, **data: Any) -> None:
-    """Tell the owner's screens, once this is committed."""
-    data = {"status": job.status, "batch_id": str(job.batch_id), **data}
-    publish_on_commit(Event(job.user_id, kind, data, job.id))
+def announce(job: GenerationJob, kind: type[JobEvent], **data: Any) -> None:
+    """Tell the owner's screens what became of the job, once this is committed."""
+    told = kind(status=job.status, batch_id=str(job.batch_id), **data)
+    publish_on_commit(to_event(job.user_id, told, job_id=job.id))
 
 
 def _lock_attempt(attempt: Attempt) -> GenerationJob:
@@ -170,7 +194,7 @@ def _take_back(job: GenerationJob, code: str, message: str) -> None:
         _cancel(job, 0)
     elif job.attempt < MOST_ATTEMPTS:
         _move(job, QUEUED, worker_id=None)
-        announce(job, "job.queued", attempt=job.attempt)
+        announce(job, JobQueued, hold=job.quoted_credits, attempt=job.attempt)
     else:
         _fail(job, code, message)
 
@@ -180,7 +204,7 @@ def _fail(job: GenerationJob, code: str, message: str) -> None:
     _move(job, FAILED, error_code=code, error_message=message, credits_consumed=0)
     announce(
         job,
-        "job.failed",
+        JobFailed,
         code=code,
         message=message,
         charge=0,
@@ -196,7 +220,7 @@ def _cancel(job: GenerationJob, milliseconds: int) -> None:
         credits_consumed=charge,
         duration_seconds=-(-milliseconds // 1000),
     )
-    announce(job, "job.cancelled", charge=charge, released=job.quoted_credits - charge)
+    announce(job, JobCancelled, charge=charge, released=job.quoted_credits - charge)
 
 
 def _move(job: GenerationJob, status: JobStatus, **columns: Any) -> None:

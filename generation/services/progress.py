@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from dataclasses import asdict
 from uuid import UUID
 
 from redis.exceptions import RedisError
 
+from generation.events import JobProgress, to_event
 from generation.services.lifecycle import Attempt
-from pingvas.core.events import Event, publish
+from pingvas.core.events import publish
 from pingvas.core.redis import (
     JOB_TTL_SECONDS,
     job_preview,
@@ -36,17 +38,16 @@ def report_status(job_id: UUID, status: str) -> None:
 
 def report_step(attempt: Attempt, *, step: int, total: int, preview: bool) -> None:
     """Write `job:{id}:progress` and tell the owner's screens."""
-    data: dict[str, object] = {"step": step, "total_steps": total}
-    if preview:
-        # The number makes each preview a new address for the browser.
-        data |= {"preview_url": f"{preview_path(attempt.job_id)}?step={step}"}
+    # The number makes each preview a new address for the browser.
+    url = f"{preview_path(attempt.job_id)}?step={step}" if preview else None
+    told = JobProgress(step=step, total_steps=total, preview_url=url)
     try:
         redis_client().set(
-            job_progress(attempt.job_id), json.dumps(data), ex=JOB_TTL_SECONDS
+            job_progress(attempt.job_id), json.dumps(asdict(told)), ex=JOB_TTL_SECONDS
         )
     except RedisError:
         log.warning("progress not written", extra={"job": str(attempt.job_id)})
-    publish(Event(attempt.user_id, "job.progress", data, attempt.job_id))
+    publish(to_event(attempt.user_id, told, job_id=attempt.job_id))
 
 
 def store_preview(job_id: UUID, picture: bytes) -> None:

@@ -19,7 +19,9 @@ _LOCK = """
         SET tier = excluded.tier, running_limit = excluded.running_limit
 """
 
-# A user who comes back joins at the queue's present time: idling earns nothing.
+# Whoever comes back, from idling or from their running limit, joins at the queue's
+# present time: staying away earns nothing. So does a share that was passed over for
+# long, after the claim that it waited for.
 _REFRESH = """
     UPDATE queue_shares s SET
         running = r.running,
@@ -35,9 +37,9 @@ _REFRESH = """
         WHERE user_id = o.user_id AND status = 'in_progress'
     ) r
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN o.waiting_since IS NULL
-            THEN greatest(o.virtual_start, (SELECT virtual_time FROM queue_clock))
-            ELSE o.virtual_start + %(used)s END AS start
+        SELECT CASE WHEN o.claimable AND %(used)s = 0 THEN o.virtual_start
+            ELSE greatest(o.virtual_start, (SELECT virtual_time FROM queue_clock))
+                + %(used)s END AS start
     ) t
     LEFT JOIN LATERAL (
         SELECT id, created_at, priority, quoted_credits, batch_size
@@ -59,6 +61,16 @@ def lock_share(user_id: UUID, tier: str | None = None) -> None:
             cursor.execute(
                 "SELECT 1 FROM queue_shares WHERE user_id = %s FOR UPDATE", [user_id]
             )
+
+
+def try_lock_share(user_id: UUID) -> bool:
+    """Lock the user's queue as above, or False at once while somebody else has it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM queue_shares WHERE user_id = %s FOR UPDATE SKIP LOCKED",
+            [user_id],
+        )
+        return cursor.fetchone() is not None
 
 
 def refresh_share(user_id: UUID, *, used: float = 0.0) -> None:

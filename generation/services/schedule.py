@@ -3,6 +3,13 @@
 A claim takes all waiting jobs of one submission, for they share a forward pass. It
 locks the user's queue share with SKIP LOCKED, so two workers never meet, and the length
 of anybody's backlog costs it nothing: every step ends at the first row of an index.
+
+Virtual time is credits divided by the tier's weight. A share joins at the queue's
+present time and moves on by what its claims take; the smallest finish goes first. The
+present is the earliest start among those that wait, so whoever joins now and finishes
+in a shorter virtual time goes before all of them: one job of a higher tier overtakes
+every waiting job of a lower one that costs as much. Nobody waits for ever: each user
+goes before a waiting share only until their own start has passed its finish.
 """
 
 from __future__ import annotations
@@ -10,11 +17,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
+from generation.events import JobStarted
 from generation.models import GenerationJob
 from generation.services.lifecycle import Attempt, announce
 from generation.services.queue import refresh_share
@@ -22,7 +31,7 @@ from generation.services.wake import wake_tiers_on_commit
 from generation.states import IN_PROGRESS
 from pingvas.core.db.functions import Now
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 LOADING_LIMIT = timedelta(minutes=10)
 SHORTEST_DEADLINE = timedelta(seconds=60)
 DEADLINE_HOLDS = 3
@@ -35,20 +44,23 @@ TRIES = 5
 
 _CLAIM = """
 WITH picked AS (
-    SELECT s.user_id, s.virtual_start, head.batch_id,
+    SELECT s.user_id, s.virtual_start, s.virtual_finish, head.batch_id,
            head.quoted_credits * head.batch_size / greatest(head.priority, 1)::float
                AS used
     FROM queue_shares s
     CROSS JOIN LATERAL (
-        SELECT * FROM (
-            (SELECT j.*, 0 AS place FROM generation_jobs j
+        SELECT batch_id, batch_size, quoted_credits, priority FROM (
+            (SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority, 0 AS place
+             FROM generation_jobs j
              WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
                AND (%(served)s::text[] IS NULL OR j.model = ANY(%(served)s::text[]))
                AND j.created_at < now() - %(aged)s
              ORDER BY j.created_at, j.id LIMIT 1)
             UNION ALL
-            (SELECT *, 1 AS place FROM (
-                SELECT j.* FROM generation_jobs j
+            (SELECT batch_id, batch_size, quoted_credits, priority, 1 AS place FROM (
+                SELECT j.id, j.batch_id, j.batch_size, j.quoted_credits, j.priority,
+                       j.model, j.created_at
+                FROM generation_jobs j
                 WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
                   AND (%(served)s::text[] IS NULL
                        OR j.model = ANY(%(served)s::text[]))
@@ -60,7 +72,7 @@ WITH picked AS (
         ) candidates ORDER BY place LIMIT 1
     ) head
     WHERE s.claimable AND s.tier = ANY(%(tiers)s::text[])
-    ORDER BY s.virtual_finish
+    ORDER BY s.virtual_finish, s.waiting_since, s.user_id
     LIMIT 1
     FOR UPDATE OF s SKIP LOCKED
 ), claimed AS (
@@ -76,23 +88,28 @@ WITH picked AS (
       AND j.status IN ('pending', 'queued')
     RETURNING j.id
 )
-SELECT picked.user_id, picked.virtual_start, picked.used,
-       array_agg(claimed.id) FILTER (WHERE claimed.id IS NOT NULL)
+SELECT picked.user_id, picked.used, picked.virtual_start, picked.virtual_finish,
+       array_remove(array_agg(claimed.id), NULL)
 FROM picked LEFT JOIN claimed ON true
-GROUP BY 1, 2, 3
+GROUP BY 1, 2, 3, 4
 """
 
+# A share that stood before the picked one was passed over: locked this moment, or not
+# for this worker. It must not hold the present back, or those who have used the queue
+# since would wait behind every newcomer. A clock that another claim is moving is left
+# to it: claims never wait for each other.
 _ADVANCE_CLOCK = """
     UPDATE queue_clock SET virtual_time = t.present
     FROM (
-        SELECT least(%s, (
-            SELECT min(virtual_start) FROM queue_shares
-            WHERE waiting_since IS NOT NULL
+        SELECT least(%(start)s, (
+            SELECT virtual_start FROM queue_shares
+            WHERE claimable AND virtual_finish >= %(finish)s
+            ORDER BY virtual_start LIMIT 1
         )) AS present
     ) t
     WHERE virtual_time < t.present
+      AND id IN (SELECT id FROM queue_clock FOR UPDATE SKIP LOCKED)
 """
-
 
 _RENEW = """
     UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
@@ -120,6 +137,14 @@ class WorkerOffer:
     warm_models: Sequence[str] = ()
 
 
+class _Picked(NamedTuple):
+    user_id: UUID
+    used: float
+    virtual_start: float
+    virtual_finish: float
+    job_ids: list[UUID]
+
+
 @dataclass(frozen=True)
 class Standing:
     """What became of a worker's attempts: those it still holds, those to stop."""
@@ -134,24 +159,21 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
 
     Acts as the service. Locks one queue share, never waits for one.
     """
-    for _ in range(TRIES):
-        picked = _pick(offer)
-        if picked is None:
-            return []
-        user_id, start, used, ids = picked
-        if ids:
-            break
-        # The head went elsewhere between our look and our lock: renew and look again.
-        refresh_share(user_id)
-    else:
+    picked = _pick_present(offer)
+    if picked is None:
         return []
-    refresh_share(user_id, used=used)
+    refresh_share(picked.user_id, used=picked.used)
     with connection.cursor() as cursor:
-        cursor.execute(_ADVANCE_CLOCK, [start])
+        cursor.execute(
+            _ADVANCE_CLOCK,
+            {"start": picked.virtual_start, "finish": picked.virtual_finish},
+        )
     wake_tiers_on_commit()
-    jobs = list(GenerationJob.objects.filter(id__in=ids).order_by("batch_index"))
+    jobs = list(
+        GenerationJob.objects.filter(id__in=picked.job_ids).order_by("batch_index")
+    )
     for job in jobs:
-        announce(job, "job.started", phase="loading", attempt=job.attempt)
+        announce(job, JobStarted, phase="loading", attempt=job.attempt)
     return jobs
 
 
@@ -198,7 +220,19 @@ def start_billed_phase(attempts: Sequence[Attempt]) -> None:
             jobs.update(deadline_at=Now() + limit)
 
 
-def _pick(offer: WorkerOffer) -> tuple[UUID, float, float, list[UUID] | None] | None:
+def _pick_present(offer: WorkerOffer) -> _Picked | None:
+    for _ in range(TRIES):
+        picked = _pick(offer)
+        if picked is None or picked.job_ids:
+            return picked
+        # The head went elsewhere between our look and our lock: renew and look again.
+        refresh_share(picked.user_id)
+    # Work may be left: let another claim look.
+    wake_tiers_on_commit()
+    return None
+
+
+def _pick(offer: WorkerOffer) -> _Picked | None:
     parameters: dict[str, Any] = {
         "worker": offer.worker_id,
         "tiers": list(offer.tiers),
@@ -211,5 +245,5 @@ def _pick(offer: WorkerOffer) -> tuple[UUID, float, float, list[UUID] | None] | 
     }
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
-        row: tuple[UUID, float, float, list[UUID] | None] | None = cursor.fetchone()
-    return row
+        row = cursor.fetchone()
+    return None if row is None else _Picked(*row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -12,11 +13,13 @@ from accounts.limits import count_generation
 from accounts.models import User
 from accounts.tiers import limits_for
 from billing.services.holds import place_holds
+from generation.events import JobQueued
 from generation.models import GenerationJob
 from generation.pricing import Quote, measured_speed, quote_picture
 from generation.selectors import serving_hardware
 from generation.services.lifecycle import announce
 from generation.services.queue import lock_share, refresh_share, waiting_submissions
+from generation.services.wake import RUN_TASK
 from generation.specs import GenerationSpec
 from generation.states import QUEUED, TERMINAL
 from modelhub.models import AIModel
@@ -26,8 +29,6 @@ from pingvas.core.errors import PingvasError
 from pingvas.core.publishing import send_task_on_commit
 from pingvas.core.redis import tier_queue
 from pingvas.log import current_request_id
-
-RUN_TASK = "workers.run_next"
 
 
 class QueueFull(PingvasError):
@@ -59,13 +60,14 @@ def submit_jobs(
     """
     model = access_model(user, spec.model)
     quote = _quote(user, spec, model)
+    sampler = spec.resolved_sampler(model.base_model or "")
     count_generation(user_id=user.id, tier=user.tier)
     with transaction.atomic():
         lock_share(user.id, user.tier)
         limit = limits_for(user.tier).waiting
         if waiting_submissions(user.id) >= limit:
             raise QueueFull(limit=limit)
-        jobs = _jobs(user, spec, quote, retried_from)
+        jobs = _jobs(user, replace(spec, sampler=sampler), quote, retried_from)
         GenerationJob.objects.bulk_create(jobs)
         place_holds(user_id=user.id, amounts={job.id: quote.credits for job in jobs})
         ids = [job.id for job in jobs]
@@ -73,7 +75,7 @@ def submit_jobs(
         refresh_share(user.id)
         jobs = list(GenerationJob.objects.filter(id__in=ids).order_by("batch_index"))
         for job in jobs:
-            announce(job, "job.queued", hold=quote.credits)
+            announce(job, JobQueued, hold=quote.credits, attempt=0)
         send_task_on_commit(
             RUN_TASK,
             queue=tier_queue(user.tier),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from uuid import UUID
+
 from generation.models import GenerationJob, Worker
 from generation.selectors import WORKER_SILENCE
 from generation.services.lifecycle import take_back_expired
@@ -9,6 +12,8 @@ from generation.services.wake import wake_tiers
 from generation.states import IN_PROGRESS
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
+
+log = logging.getLogger(__name__)
 
 # One sweep's share; the next one is five seconds away.
 SWEEP_LIMIT = 200
@@ -25,11 +30,16 @@ def sweep_leases() -> int:
             .order_by("lease_expires_at")
             .values_list("id", "user_id")[:SWEEP_LIMIT]
         )
-    taken = 0
-    for job_id, user_id in expired:
+    return sum(_take_back(job_id, user_id) for job_id, user_id in expired)
+
+
+def _take_back(job_id: UUID, user_id: UUID) -> bool:
+    try:
         with acting_as(SERVICE):
-            taken += take_back_expired(job_id=job_id, user_id=user_id) is not None
-    return taken
+            return take_back_expired(job_id=job_id, user_id=user_id) is not None
+    except Exception:
+        log.exception("lease not taken back", extra={"job": str(job_id)})
+        return False
 
 
 def sweep() -> dict[str, int]:

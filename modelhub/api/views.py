@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import (
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
 
-from accounts.requests import signed_in
+from accounts.authentication import UserRequest
 from accounts.tiers import tier_covers
 from modelhub.models import AIModel
 from modelhub.selectors import models_for
-from pingvas.core.api.documents import errors
 from pingvas.core.api.pagination import KeyPagination
 
 
@@ -45,14 +46,15 @@ class NamePagination(KeyPagination):
     order = ("name", "id")
 
 
+@extend_schema_view(
+    get=extend_schema(
+        description="Models to make pictures with, also those above your plan."
+    )
+)
 class ModelsView(ListAPIView[AIModel]):
+    request: UserRequest
     serializer_class = ModelSerializer
     pagination_class = NamePagination
 
     def get_queryset(self) -> Any:
-        return models_for(signed_in(self.request))
-
-    @extend_schema(responses={200: ModelSerializer(many=True), **errors(400, 401, 429)})
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Models to make pictures with, also those above your plan."""
-        return super().get(request, *args, **kwargs)
+        return models_for(self.request.user)

@@ -64,6 +64,12 @@ class NotFound(PingvasError):
     message = _("There is nothing here.")
 
 
+class RequestTooLarge(PingvasError):
+    code = "request_too_large"
+    status = 413
+    message = _("This request is too large.")
+
+
 class TooManyRequests(PingvasError):
     code = "too_many_requests"
     status = 429

@@ -3,91 +3,215 @@
 The number and the copy in the replay buffer are made in one Redis script, so a client
 that says what it saw last gets exactly what it missed. The push is only a nudge to read
 the buffer: losing one loses nothing.
+
+A number is never given twice. A counter that was lost starts again from the database's
+clock in microseconds, which is ahead of every number it ever gave. Redis may also come
+back from a crash with a counter of a second ago; it comes back without the scripts, so
+whoever has to load them first declares all older counters lost (`events:epoch`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import connection, transaction
-from redis.exceptions import RedisError
+from django.db import DatabaseError, connection, transaction
+from redis.exceptions import NoScriptError, RedisError
 
 from pingvas.core.db.actor import NOBODY, acting_as
-from pingvas.core.redis import event_counter, event_stream, redis_client
+from pingvas.core.redis import (
+    EVENTS_TTL_SECONDS,
+    event_counter,
+    event_epoch,
+    event_stream,
+    redis_client,
+)
 
 log = logging.getLogger(__name__)
 
 KEPT_EVENTS = 1000
+LARGEST_EVENT_BYTES = 64 * 1024
 NUDGE = {"type": "events.arrived"}
 
-# A counter that was lost restarts from the database's clock, which is ahead of every
-# number it ever gave; the caller passes it when asked to (-1).
-_APPEND = """
-if redis.call('EXISTS', KEYS[1]) == 0 then
-    if ARGV[1] == '' then return -1 end
-    redis.call('SET', KEYS[1], ARGV[1])
+# Answers with `false` when the counter is lost and the caller brought no new start.
+_COUNTER = """
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+local epoch = tonumber(redis.call('GET', KEYS[3]) or '0')
+if last == 0 or last < epoch then
+    if ARGV[1] == '' then return false end
+    last = math.max(tonumber(ARGV[1]), epoch, last + 1)
+    -- Lua would print a number of this size as 1.7e+15.
+    redis.call('SET', KEYS[1], string.format('%.0f', last), 'EX', ARGV[2])
     redis.call('DEL', KEYS[2])
 end
+"""
+_APPEND = f"""{_COUNTER}
 local seq = redis.call('INCR', KEYS[1])
--- Lua would print a number of this size as 1.7e+15.
 local id = string.format('%.0f-0', seq)
-redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], id, 'event', ARGV[3])
-redis.call('PUBLISH', ARGV[4], ARGV[5])
+redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[3], id, 'event', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('PUBLISH', ARGV[5], ARGV[6])
 return seq
+"""
+_READ = f"""{_COUNTER}
+local found = {{}}
+if ARGV[3] ~= '' then
+    found = redis.call('XRANGE', KEYS[2], ARGV[3], '+', 'COUNT', ARGV[4])
+end
+return {{last, found}}
+"""
+_UNREAD_BYTES = """
+local bytes, start = 0, ARGV[1]
+while bytes <= tonumber(ARGV[2]) do
+    local page = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', 50)
+    if #page == 0 then break end
+    for _, entry in ipairs(page) do bytes = bytes + #entry[2][2] end
+    start = '(' .. page[#page][1]
+end
+return bytes
 """
 
 
 @dataclass(frozen=True)
 class Event:
-    """What happened, before it has its number. `job_id` None: not about one job."""
+    """What happened, before it has its number. `job_id` None: not about one job.
+
+    milliseconds: when, by the clock of who made the event. Made inside the transaction
+    that it tells of, it orders two events whose commits overtook each other.
+    """
 
     user_id: UUID
     type: str
     data: dict[str, Any] = field(default_factory=dict)
     job_id: UUID | None = None
+    milliseconds: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Events after a number, oldest first, and the newest number there is.
+
+    entries: (number, body) pairs, a part of what there is when more were not asked for.
+    """
+
+    after: int
+    newest: int
+    entries: list[tuple[int, str]]
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether something between `after` and the entries is not there any more."""
+        if self.entries:
+            return self.entries[0][0] != self.after + 1
+        return self.newest != self.after
 
 
 def user_group(user_id: UUID) -> str:
     return f"user.{user_id}"
 
 
+def frame(sequence: int, body: str) -> str:
+    """The text that goes over the wire: `body` with its number."""
+    return f'{{"v":1,"seq":{sequence},{body[1:]}'
+
+
+def event_body(event: Event) -> str:
+    """A JSON object without the number, which only Redis knows."""
+    return json.dumps(
+        {
+            "ts": event.milliseconds,
+            "type": event.type,
+            "job_id": str(event.job_id) if event.job_id else None,
+            "data": event.data,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
 def publish_on_commit(event: Event) -> None:
     """Publish once the transaction has committed; nothing if it rolls back."""
-    transaction.on_commit(lambda: publish(event))
+    transaction.on_commit(lambda: publish(event), robust=True)
 
 
 def publish(event: Event) -> int | None:
-    """Number, keep and push `event` now; None, logged, while Redis is away."""
+    """Number, keep and push `event` now: its number.
+
+    None, logged, when a server is away or the event is larger than
+    LARGEST_EVENT_BYTES: what is told of has happened all the same.
+    """
+    body = event_body(event)
+    if len(body.encode()) > LARGEST_EVENT_BYTES:
+        log.error("event too large", extra={"type": event.type, "length": len(body)})
+        return None
+    arguments = [KEPT_EVENTS, body, *_nudge(event.user_id)]
     try:
-        sequence = _append(event, "")
-        if sequence == -1:
-            sequence = _append(event, str(_database_microseconds()))
-    except RedisError:
+        return int(_numbered(_APPEND, event.user_id, arguments))
+    except (RedisError, DatabaseError):
         log.warning("event not published", extra={"type": event.type}, exc_info=True)
         return None
-    return sequence
 
 
-def _append(event: Event, start: str) -> int:
-    body = {
-        "v": 1,
-        "ts": time.time_ns() // 1_000_000,
-        "type": event.type,
-        "job_id": str(event.job_id) if event.job_id else None,
-        "data": event.data,
-    }
-    channel, nudge = _nudge(event.user_id)
-    keys = (event_counter(event.user_id), event_stream(event.user_id))
-    text = json.dumps(body, ensure_ascii=False)
-    arguments: list[Any] = [start, KEPT_EVENTS, text, channel, nudge]
-    return int(redis_client().eval(_APPEND, 2, *keys, *arguments))
+def newest_sequence(user_id: UUID) -> int:
+    """The number of the user's last event; RedisError while Redis is away."""
+    return int(_numbered(_READ, user_id, ["", 0])[0])
+
+
+def read_events(user_id: UUID, *, after: int, limit: int) -> Unread:
+    """Up to `limit` events with a number above `after`; RedisError."""
+    newest, found = _numbered(_READ, user_id, [after + 1, limit])
+    entries = [(int(key.partition("-")[0]), pair[1]) for key, pair in found]
+    return Unread(after=after, newest=int(newest), entries=entries)
+
+
+def unread_bytes(user_id: UUID, *, after: int, up_to: int) -> int:
+    """Bytes of events above `after`, counted until they exceed `up_to`; RedisError."""
+    keys = [event_stream(user_id)]
+    return int(_run(_UNREAD_BYTES, keys, [after + 1, up_to]))
+
+
+def _numbered(script: str, user_id: UUID, arguments: list[Any]) -> Any:
+    """Run a script that needs the counter; one that was lost is started again."""
+    keys = [event_counter(user_id), event_stream(user_id), event_epoch()]
+    found = _run(script, keys, ["", EVENTS_TTL_SECONDS, *arguments])
+    if found is None:
+        start = _database_microseconds()
+        found = _run(script, keys, [start, EVENTS_TTL_SECONDS, *arguments])
+    return found
+
+
+def _run(script: str, keys: list[str], arguments: list[Any]) -> Any:
+    client = redis_client()
+    try:
+        return client.evalsha(_digest(script), len(keys), *keys, *arguments)
+    except NoScriptError:
+        _begin_epoch()
+        return client.evalsha(_digest(script), len(keys), *keys, *arguments)
+
+
+def _begin_epoch() -> None:
+    """Load the scripts into a server that is new or was restarted.
+
+    In one step with the epoch: no number is given from a counter that came back old.
+    """
+    with redis_client().pipeline(transaction=True) as pipe:
+        pipe.set(event_epoch(), _database_microseconds())
+        for script in (_APPEND, _READ, _UNREAD_BYTES):
+            pipe.script_load(script)
+        pipe.execute()
+
+
+def _digest(script: str) -> str:
+    """Redis's own name for a script."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 def _nudge(user_id: UUID) -> tuple[str, bytes]:
@@ -102,4 +226,4 @@ def _nudge(user_id: UUID) -> tuple[str, bytes]:
 def _database_microseconds() -> int:
     with acting_as(NOBODY), connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM clock_timestamp()) * 1000000")
-        return int(cursor.fetchone()[0])
+        return int(cast("tuple[Any]", cursor.fetchone())[0])

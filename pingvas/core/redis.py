@@ -18,6 +18,8 @@ GENERATION_WINDOW_SECONDS = 600
 API_WINDOW_SECONDS = 60
 SIGN_IN_WINDOW_SECONDS = 600
 SIGN_UP_WINDOW_SECONDS = 3600
+# Longer than a weekend; whoever comes later gets a snapshot instead of a replay.
+EVENTS_TTL_SECONDS = 3 * 24 * 3600
 WS_TICKET_TTL_SECONDS = 30
 MODEL_CACHE_TTL_SECONDS = 7 * 24 * 3600
 MODEL_LOCK_TTL_SECONDS = 600
@@ -80,6 +82,10 @@ def job_preview(job_id: UUID) -> str:
 
 def event_counter(user_id: UUID) -> str:
     return f"events:{user_id}:seq"
+
+
+def event_epoch() -> str:
+    return "events:epoch"
 
 
 def event_stream(user_id: UUID) -> str:

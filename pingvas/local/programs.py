@@ -111,6 +111,5 @@ def _worker(name: str, queues: str) -> tuple[str, ...]:
 def _beat() -> tuple[str, ...]:
     return (
         *(sys.executable, "-m", "celery", "-A", "pingvas", "beat"),
-        *("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"),
         *("--loglevel", "INFO", "--pidfile", ""),
     )

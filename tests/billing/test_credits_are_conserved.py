@@ -176,8 +176,8 @@ def test_credits_are_conserved_whatever_happens():
     run_state_machine_as_test(
         Credits,
         settings=settings(
-            max_examples=30,
-            stateful_step_count=20,
+            max_examples=20,
+            stateful_step_count=15,
             deadline=None,
             # A failure is shrunk to the shortest calls; explaining it takes minutes.
             phases=set(Phase) - {Phase.explain},

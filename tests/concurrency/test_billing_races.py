@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, connection
-from django.db.models import QuerySet
 
 from accounts.models import User
 from billing.models import CreditTransaction
@@ -29,79 +28,11 @@ from billing.services.holds import (
 )
 from billing.services.ledger import BalanceTooLow, PostingConflict
 from generation.models import GenerationJob
-from pingvas.core.db.actor import SERVICE, Actor, acting_as, user_actor
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from tests.billing.factories import grant, make_job, make_owner
+from tests.concurrency.racing import THREADS, act_together, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-THREADS = 8
-# Far above what a statement takes here: a convoy or a deadlock fails, it never hangs.
-LOCK_TIMEOUT = "SET LOCAL lock_timeout = '20s'"
-
-
-def run_together(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Run each call in a thread of its own; what each returned or raised, in order."""
-    results: list[Any] = [None] * len(calls)
-    start = threading.Barrier(len(calls))
-
-    def run(number: int) -> None:
-        try:
-            start.wait(timeout=30)
-            results[number] = calls[number]()
-        except Exception as error:  # noqa: BLE001  # the outcome is what is tested
-            results[number] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(each,)) for each in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert not any(thread.is_alive() for thread in threads)
-    return results
-
-
-def act_together(actor: Actor, calls: list[Callable[[], Any]]) -> list[Any]:
-    """The same with a transaction of `actor` around each call."""
-
-    def act(call: Callable[[], Any]) -> Any:
-        with acting_as(actor):
-            with connection.cursor() as cursor:
-                cursor.execute(LOCK_TIMEOUT)
-            return call()
-
-    return run_together([partial(act, call) for call in calls])
-
-
-@pytest.fixture
-def meet_after(monkeypatch):
-    """Make threads wait for each other right after they called a function.
-
-    This opens the window between reading and writing. Behind a lock they cannot meet;
-    the first gives up waiting and goes on.
-    """
-
-    def patch(module: Any, name: str, parties: int) -> None:
-        meeting = threading.Barrier(parties)
-        original = getattr(module, name)
-
-        def read_and_wait(*args: Any, **kwargs: Any) -> Any:
-            result = original(*args, **kwargs)
-            with suppress(threading.BrokenBarrierError):
-                meeting.wait(timeout=1)
-            return result
-
-        monkeypatch.setattr(module, name, read_and_wait)
-
-    return patch
-
-
-@pytest.fixture
-def without_locks(monkeypatch):
-    monkeypatch.setattr(
-        QuerySet, "select_for_update", lambda rows, **options: rows.all()
-    )
 
 
 @pytest.fixture

@@ -148,17 +148,30 @@ def denoise_batch(
     watch = _StepWatch(model, progress, painter, tap, scheduler, first_index)
     with _compile_stance(model, len(seeds), spec):
         latents: torch.Tensor = pipeline(
-            **conditioning.arguments,
+            **_embeds(model, conditioning.arguments, len(seeds)),
             **_guidance(model, spec.guidance),
             height=spec.height,
             width=spec.width,
             num_inference_steps=spec.steps,
-            num_images_per_prompt=len(seeds),
             generator=generators,
             output_type="latent",
             callback_on_step_end=watch,
         ).images
     return latents, conditioning.notes
+
+
+def _embeds(
+    model: LoadedModel, embeds: dict[str, Any], pictures: int
+) -> dict[str, Any]:
+    """One prompt for so many pictures, the way each pipeline repeats it.
+
+    Flux's pipeline repeats only prompts that it encoded itself.
+    """
+    if model.base != "flux":
+        return {**embeds, "num_images_per_prompt": pictures}
+    return {
+        name: tensor.repeat_interleave(pictures, 0) for name, tensor in embeds.items()
+    }
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -70,7 +70,7 @@ def _encode_clip(
         texts["negative_prompt"] = negative or ""
     encoders = _encoders(pipeline)
     windows = {
-        field: [_windows(tok, text, field, notes) for tok, _ in encoders]
+        field: [_windows(*pair, text, field, notes) for pair in encoders]
         for field, text in texts.items()
     }
     # Both halves of a guided batch need equally many windows.
@@ -104,11 +104,17 @@ def _encoders(pipeline: Any) -> list[tuple[Any, Any]]:
     return pairs
 
 
+def _window_size(tokenizer: Any, encoder: Any) -> int:
+    # Some folders leave the tokenizer's own limit out, which then is astronomic.
+    limits = tokenizer.model_max_length, encoder.config.max_position_embeddings
+    return int(min(limits))
+
+
 def _windows(
-    tokenizer: Any, text: str, field: str, notes: list[Note]
+    tokenizer: Any, encoder: Any, text: str, field: str, notes: list[Note]
 ) -> list[list[int]]:
     """Token ids cut into windows of the encoder's length, marks and padding added."""
-    size = tokenizer.model_max_length
+    size = _window_size(tokenizer, encoder)
     room = size - 2
     ids = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
     kept = ids[: room * MAX_WINDOWS]
@@ -141,7 +147,7 @@ def _embed(
     """
     embeds, pooled = [], None
     for (tokenizer, encoder), windows in zip(encoders, lists, strict=True):
-        empty = _window(tokenizer, [], tokenizer.model_max_length)
+        empty = _window(tokenizer, [], _window_size(tokenizer, encoder))
         padded = windows + [empty] * (count - len(windows))
         ids = torch.tensor(padded, device=model.device.device)
         if model.base == "sdxl":

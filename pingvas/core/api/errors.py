@@ -8,7 +8,11 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError, transaction
 from django.http import (
@@ -29,6 +33,7 @@ from pingvas.core.errors import (
     NotFound,
     NotSignedIn,
     PingvasError,
+    RequestTooLarge,
     ServerError,
     ServiceUnavailable,
     TooManyRequests,
@@ -70,6 +75,8 @@ def _translate(error: Exception) -> PingvasError | None:
         ((exceptions.NotAuthenticated, exceptions.AuthenticationFailed), NotSignedIn),
         ((exceptions.PermissionDenied, PermissionDenied), NotAllowed),
         ((exceptions.NotFound, Http404), NotFound),
+        ((RequestDataTooBig,), RequestTooLarge),
+        ((SuspiciousOperation,), InvalidRequest),
     ):
         if isinstance(error, kinds):
             return ours()

@@ -27,7 +27,6 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import RequestDataTooBig
 from django.db import connection
 from django.http.request import RawPostDataException
 from django.utils.translation import gettext_lazy as _
@@ -36,7 +35,6 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from pingvas.core.api.parsers import RequestTooLarge
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import InvalidRequest, NotSignedIn, PingvasError
@@ -141,8 +139,6 @@ def _fingerprint(request: Request) -> str:
     try:
         # Before the view parses it: a stream can be read once, a kept body again.
         body: bytes = request._request.body
-    except RequestDataTooBig:
-        raise RequestTooLarge from None
     except RawPostDataException:
         # A form that the CSRF check has consumed already; only JSON is taken.
         raise UnsupportedMediaType(request.content_type) from None

@@ -7,17 +7,10 @@ from io import BytesIO
 from typing import IO, Any
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-from pingvas.core.errors import PingvasError
-
-
-class RequestTooLarge(PingvasError):
-    code = "request_too_large"
-    status = 413
-    message = _("This request is too large.")
+from pingvas.core.errors import RequestTooLarge
 
 
 class BoundedJSONParser(JSONParser):

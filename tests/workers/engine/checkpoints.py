@@ -4,6 +4,8 @@ Widths keep the head sizes of the true models (64 for the second Stable Diffusio
 SDXL and CLIP, 128 for Flux), so that single files can be told apart and rebuilt.
 """
 
+import json
+
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -143,6 +145,10 @@ def sdxl(folder):
         scheduler=EulerDiscreteScheduler(**NOISE, timestep_spacing="leading"),
         add_watermarker=False,
     ).save_pretrained(folder)
+    # As published: a fact for other samplers that Euler itself has no use for.
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = json.loads(path.read_text()) | {"set_alpha_to_one": False}
+    path.write_text(json.dumps(config))
 
 
 def flux(folder, *, guided=True):

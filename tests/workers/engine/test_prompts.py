@@ -79,6 +79,13 @@ def test_short_prompts_are_encoded_bit_by_bit_as_the_pipeline_does(
         assert torch.equal(ours[name], expected)
 
 
+def test_a_tokenizer_without_a_limit_keeps_to_the_encoders(sd15, monkeypatch):
+    short = encode_prompts(sd15, "a star", None, None).arguments["prompt_embeds"]
+    monkeypatch.setattr(sd15.pipeline.tokenizer, "model_max_length", int(1e30))
+    long = encode_prompts(sd15, "a star", None, None).arguments["prompt_embeds"]
+    assert torch.equal(short, long)
+
+
 def test_a_long_negative_prompt_is_read_whole_too(engine, folders):
     specs = [
         make_spec(folders["sd15"], "sd15", negative_prompt=LONG + end)

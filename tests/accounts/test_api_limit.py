@@ -1,0 +1,80 @@
+"""One address may ask so often a minute."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import RequestFactory
+from django.utils.translation import trans_real
+
+from pingvas.core.api.client import client_address
+from pingvas.core.redis import api_rate, redis_client
+from tests.accounts.api import error
+
+HERE = "127.0.0.1"
+
+
+@pytest.fixture(autouse=True)
+def three_a_minute(settings):
+    settings.API_REQUESTS_PER_MINUTE = 3
+
+
+def test_the_fourth_request_is_refused_and_told_when_to_come_back(program):
+    answers = [program.get("me") for _ in range(4)]
+    # Refused requests count too: guessing tokens is what it is about.
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    found = error(answers[-1], 429, "too_many_requests")
+    assert int(answers[-1]["Retry-After"]) == found["retry_after"]
+    assert 0 < found["retry_after"] <= 60
+    assert 0 < redis_client().ttl(api_rate(HERE)) <= 60
+    assert api_rate(HERE) == "ratelimit:ip:127.0.0.1:api"
+
+
+def test_another_address_is_not_held_back(program):
+    for _ in range(4):
+        program.get("me")
+    program.client.defaults["REMOTE_ADDR"] = "192.0.2.7"
+    assert program.get("me").status_code == 401
+
+
+def test_pages_and_health_are_not_counted(program):
+    for _ in range(5):
+        assert program.client.get("/healthz").status_code == 200
+    assert redis_client().get(api_rate(HERE)) is None
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_without_redis_requests_go_on(program):
+    assert {program.get("me").status_code for _ in range(5)} == {401}
+
+
+def test_the_refusal_is_in_the_callers_language(program, monkeypatch):
+    text, words = "That was too fast. Try again in a moment.", "너무 빠릅니다."
+    catalog = trans_real.translation("ko")._catalog._catalogs[0]
+    monkeypatch.setitem(catalog, text, words)
+    for _ in range(3):
+        program.get("me")
+    refused = [program.get("me", accept_language=name) for name in ("ko", "en")]
+    messages = [answer.json()["error"]["message"] for answer in refused]
+    assert messages == [words, text]
+
+
+@pytest.mark.parametrize(
+    ("proxied", "remote", "forwarded", "expected"),
+    [
+        (False, "192.0.2.1", "198.51.100.9", "192.0.2.1"),
+        (True, "10.0.0.1", "198.51.100.9", "198.51.100.9"),
+        (True, "10.0.0.1", "1.2.3.4, 198.51.100.9", "198.51.100.9"),
+        (True, "10.0.0.1", None, "10.0.0.1"),
+        (True, "10.0.0.1", "nonsense", "unknown"),
+        (False, "2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),
+        (False, "::ffff:192.0.2.1", None, "192.0.2.1"),
+        (False, "", None, "unknown"),
+    ],
+)
+def test_the_address_is_the_one_that_the_client_cannot_choose(
+    settings, proxied, remote, forwarded, expected
+):
+    settings.BEHIND_TLS_PROXY = proxied
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    request = RequestFactory().get("/", REMOTE_ADDR=remote, headers=headers)
+    assert client_address(request) == expected

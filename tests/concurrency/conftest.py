@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.db.models import QuerySet
+
+
+@pytest.fixture
+def meet_after(monkeypatch):
+    """Make threads wait for each other right after they called a function.
+
+    This opens the window between reading and writing. Behind a lock they cannot meet;
+    the first gives up waiting and goes on.
+    """
+
+    def patch(module: Any, name: str, parties: int) -> None:
+        meeting = threading.Barrier(parties)
+        original = getattr(module, name)
+
+        def read_and_wait(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(timeout=1)
+            return result
+
+        monkeypatch.setattr(module, name, read_and_wait)
+
+    return patch
+
+
+@pytest.fixture
+def without_locks(monkeypatch):
+    monkeypatch.setattr(
+        QuerySet, "select_for_update", lambda rows, **options: rows.all()
+    )
