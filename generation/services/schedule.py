@@ -6,10 +6,10 @@ of anybody's backlog costs it nothing: every step ends at the first row of an in
 
 Virtual time is credits divided by the tier's weight. A share joins at the queue's
 present time and moves on by what its claims take; the smallest finish goes first. The
-present is the earliest start among those that wait, so whoever joins now and finishes
-in a shorter virtual time goes before all of them: one job of a higher tier overtakes
-every waiting job of a lower one that costs as much. Nobody waits for ever: each user
-goes before a waiting share only until their own start has passed its finish.
+present is the earliest start among those that still wait, so whoever joins now and
+finishes in a shorter virtual time goes before all of them: one job of a higher tier
+overtakes every waiting job of a lower one that costs as much. Nobody waits for ever:
+each user goes before a waiting share only until their own start has passed its finish.
 """
 
 from __future__ import annotations
@@ -100,11 +100,11 @@ GROUP BY 1, 2, 3, 4
 _ADVANCE_CLOCK = """
     UPDATE queue_clock SET virtual_time = t.present
     FROM (
-        SELECT least(%(start)s, (
+        SELECT coalesce((
             SELECT virtual_start FROM queue_shares
             WHERE claimable AND virtual_finish >= %(finish)s
             ORDER BY virtual_start LIMIT 1
-        )) AS present
+        ), %(served)s) AS present
     ) t
     WHERE virtual_time < t.present
       AND id IN (SELECT id FROM queue_clock FOR UPDATE SKIP LOCKED)
@@ -165,7 +165,10 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
     with connection.cursor() as cursor:
         cursor.execute(
             _ADVANCE_CLOCK,
-            {"start": picked.virtual_start, "finish": picked.virtual_finish},
+            {
+                "finish": picked.virtual_finish,
+                "served": picked.virtual_start + picked.used,
+            },
         )
     wake_tiers_on_commit()
     jobs = list(
