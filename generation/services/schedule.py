@@ -49,12 +49,18 @@ WITH picked AS (
     FROM queue_shares s
     CROSS JOIN LATERAL (
         SELECT batch_id, batch_size, quoted_credits, priority FROM (
-            (SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority, 0 AS place
-             FROM generation_jobs j
-             WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
-               AND (%(served)s::text[] IS NULL OR j.model = ANY(%(served)s::text[]))
-               AND j.created_at < now() - %(aged)s
-             ORDER BY j.created_at, j.id LIMIT 1)
+            (SELECT batch_id, batch_size, quoted_credits, priority, 0 AS place FROM (
+                SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority,
+                       j.created_at
+                FROM generation_jobs j
+                WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
+                  AND (%(served)s::text[] IS NULL
+                       OR j.model = ANY(%(served)s::text[]))
+                ORDER BY j.created_at, j.id LIMIT 1
+             ) oldest
+             -- Asked of the one row: inside, it would tempt the planner to read
+             -- everybody's history by its age.
+             WHERE created_at < now() - %(aged)s)
             UNION ALL
             (SELECT batch_id, batch_size, quoted_credits, priority, 1 AS place FROM (
                 SELECT j.id, j.batch_id, j.batch_size, j.quoted_credits, j.priority,
@@ -235,7 +241,14 @@ def _pick_present(offer: WorkerOffer) -> _Picked | None:
 
 
 def _pick(offer: WorkerOffer) -> _Picked | None:
-    parameters: dict[str, Any] = {
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, claim_parameters(offer))
+        row = cursor.fetchone()
+    return None if row is None else _Picked(*row)
+
+
+def claim_parameters(offer: WorkerOffer) -> dict[str, Any]:
+    return {
         "worker": offer.worker_id,
         "tiers": list(offer.tiers),
         "served": None if offer.served_models is None else list(offer.served_models),
@@ -245,7 +258,3 @@ def _pick(offer: WorkerOffer) -> _Picked | None:
         "lookahead": WARM_LOOKAHEAD,
         "loading": LOADING_LIMIT,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, parameters)
-        row = cursor.fetchone()
-    return None if row is None else _Picked(*row)
