@@ -19,7 +19,7 @@ STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=local
 	DATABASE_OWNER_URL=postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db \
 	REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help engine-matrix venv install install-dev run test test-browser lint format lock clean
+.PHONY: help bench engine-matrix venv install install-dev run test test-browser lint format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,9 @@ test-browser: install-dev ## the tests in a real browser (needs Chromium)
 
 engine-matrix: install-dev ## every base, format and sampler against plain diffusers
 	$(PY) -W ignore -m tests.workers.engine.matrix $(ARGS)
+
+bench: install-dev ## measure beside bare parts (ARGS="settle --small")
+	$(PY) -W ignore -m bench $(ARGS)
 
 lint: install-dev ## style, types, import order, migrations
 	$(PY) -m ruff check .

@@ -1,0 +1,99 @@
+"""`make bench`: every subject on the same servers, one after the other.
+
+Writes `bench/results.json` and `bench/RESULTS.md`; a subject that was not asked for
+keeps the figures of its last run there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.house import open_servers
+from bench.report import Ratio, say, show_table
+
+SUBJECTS = (
+    "settle", "submit", "claim", "first_step", "sockets", "fairness", "pictures",
+)  # fmt: skip
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results.json"
+PAGE = FOLDER / "RESULTS.md"
+
+
+def run() -> int:
+    """The exit status: 1 when a subject failed or a goal was missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("subjects", nargs="*", metavar="subject", help=str(SUBJECTS))
+    parser.add_argument("--small", action="store_true", help="quick and coarse")
+    options = parser.parse_args()
+    unknown = set(options.subjects) - set(SUBJECTS)
+    if unknown:
+        parser.error(f"no such subject: {', '.join(sorted(unknown))}")
+    records = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    failed = False
+    with open_servers():
+        for subject in options.subjects or SUBJECTS:
+            say(f"== {subject}")
+            record = measure_apart(subject, small=options.small)
+            failed |= record is None
+            if record is not None:
+                records[subject] = record
+                keep(records)
+    missed = any(
+        row["met"] is False for record in records.values() for row in record["ratios"]
+    )
+    return int(failed or missed)
+
+
+def measure_apart(subject: str, *, small: bool) -> dict[str, Any] | None:
+    """Measure in a process of its own, on these servers; None when it failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "figures.json"
+        command = [sys.executable, "-m", f"bench.{subject}", f"--json={path}"]
+        done = subprocess.run(  # noqa: S603 - our own module
+            [*command, *(["--small"] if small else [])], check=False
+        )
+        if done.returncode:
+            return None
+        record: dict[str, Any] = json.loads(path.read_text())
+    today = datetime.now(UTC).date().isoformat()
+    return {**record, "small": small, "date": today}
+
+
+def keep(records: dict[str, Any]) -> None:
+    """Write both files, in the order of the subjects."""
+    records = {name: records[name] for name in SUBJECTS if name in records}
+    RESULTS.write_text(json.dumps(records, indent=1) + "\n")
+    PAGE.write_text(page(records))
+
+
+def page(records: dict[str, Any]) -> str:
+    """The figures for people."""
+    parts = [
+        "# Figures\n\nWritten by `make bench`. Both sides of every ratio were measured "
+        "in one run on the same servers; absolute figures depend on the machine."
+    ]
+    for name, record in records.items():
+        rows = [dict(row) for row in record["ratios"]]
+        ratios = [Ratio(**{k: v for k, v in row.items() if k != "met"}) for row in rows]
+        size = "small run" if record["small"] else "full run"
+        machine = ", ".join(
+            f"{key} {value}" for key, value in record["machine"].items()
+        )
+        notes = [f"- {ratio.name.strip()}: {ratio.note}" for ratio in ratios]
+        parts.append(
+            f"## {name}\n\n{show_table(ratios)}\n\n"
+            + "\n".join(notes)
+            + f"\n\n{size.capitalize()}, {record['date']}: {machine}."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(run())

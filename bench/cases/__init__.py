@@ -1,0 +1,1 @@
+"""The measurements. Imported once Django is set up; `bench.command` sees to that."""

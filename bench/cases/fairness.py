@@ -1,0 +1,129 @@
+"""One tenant dumps thousands of jobs: how long do the others wait?"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from uuid import uuid4
+
+from accounts.models import User
+from accounts.tiers import Tier
+from bench.filling import FIRST, empty_tables, fill_users, open_administrator
+from bench.report import Ratio
+from bench.simulation import Claim, Simulation, plan_arrivals
+from generation.models import GenerationJob
+from generation.services.schedule import WorkerOffer, claim_jobs
+from modelhub.models import AIModel
+from pingvas.core.db.actor import SERVICE, acting_as
+
+SERVERS = 4
+# Half of what the servers can do: the dump takes the other half and wants more.
+OTHERS_LOAD = 0.5
+OFFER = WorkerOffer(worker_id=uuid4(), tiers=list(Tier.values))
+
+# What most queues do: the dearer plan first, then the older job.
+_STRICT = """
+UPDATE generation_jobs SET status = 'in_progress', attempt = attempt + 1,
+    started_at = now(), lease_expires_at = now() + interval '1 hour'
+WHERE id = (
+    SELECT id FROM generation_jobs WHERE status IN ('pending', 'queued')
+    ORDER BY priority DESC, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING *
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Jobs of the dump, and how long the day is, in service times."""
+
+    dumped: int
+    until: float
+
+
+SIZES = {True: Size(dumped=300, until=40), False: Size(dumped=3_000, until=250)}
+
+
+def measure(*, small: bool, size: Size | None = None) -> list[Ratio]:
+    """The others' 95th percentile wait when the tenant has the dearest plan, or one
+    of the same plan as theirs."""
+    size = size or SIZES[small]
+    return [*_case("enterprise", size), *_case("pro", size)]
+
+
+def _case(tier: str, size: Size) -> list[Ratio]:
+    fair = _percentile(_waits(claim_fairly, tier, size))
+    strict = _percentile(_waits(claim_strictly, tier, size))
+    note = (
+        f"{SERVERS} servers, {size.dumped:,} jobs dumped at once by {tier}, 40 others "
+        f"of free, starter and pro ask for {OTHERS_LOAD:.0%} of the servers; real "
+        "submissions, claims and settlements on a virtual clock"
+    )
+    return [
+        Ratio(
+            name=f"others' p95 wait, dump by {tier}",
+            ours=fair,
+            other=1.0,
+            unit="service times",
+            ratio=fair,
+            goal="<= 10",
+            note=note,
+        ),
+        Ratio(
+            name="  beside strict tier priority",
+            ours=fair,
+            other=strict,
+            unit="service times",
+            ratio=fair / strict,
+            note="the same arrivals, order by priority and age",
+        ),
+    ]
+
+
+def claim_fairly() -> GenerationJob | None:
+    with acting_as(SERVICE):
+        jobs = claim_jobs(OFFER)
+    return jobs[0] if jobs else None
+
+
+def claim_strictly() -> GenerationJob | None:
+    with acting_as(SERVICE):
+        jobs = list(GenerationJob.objects.raw(_STRICT))
+    return jobs[0] if jobs else None
+
+
+def _waits(claim: Claim, tier: str, size: Size) -> list[float]:
+    """The waits of everybody but the tenant."""
+    tenant, others = _people(tier)
+    simulation = Simulation(claim, SERVERS)
+    for _ in range(size.dumped):
+        simulation.plan(0.0, tenant)
+    rate = OTHERS_LOAD * SERVERS
+    plan_arrivals(simulation, others, rate=rate, until=size.until)
+    simulation.run(size.until)
+    return [wait for user in others for wait in simulation.waits.get(user.id, [])]
+
+
+def _people(tier: str) -> tuple[User, list[User]]:
+    groups = {"free": 16, "starter": 14, "pro": 10}
+    with open_administrator() as admin:
+        empty_tables(admin)
+        fill_users(admin, FIRST, 1, tier=tier)
+        first = FIRST + 1
+        for group, members in groups.items():
+            fill_users(admin, first, members, tier=group)
+            first += members
+    with acting_as(SERVICE):
+        AIModel.objects.create(
+            name="starter",
+            type="main",
+            base_model="sd15",
+            is_official=True,
+            min_tier=None,
+        )
+        tenant, *others = User.objects.order_by("id")
+    return tenant, others
+
+
+def _percentile(waits: list[float]) -> float:
+    return statistics.quantiles(waits, n=20)[-1]

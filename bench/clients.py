@@ -1,0 +1,49 @@
+"""Processes that call the services, each with a connection of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from typing import Any
+
+from django.db import connections
+
+Work = Callable[[int, int], None]
+
+
+def _enter(environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    import django
+
+    django.setup()
+
+
+@contextmanager
+def open_clients(count: int, *, database: str | None = None) -> Iterator[Pool]:
+    """`count` processes with Django set up on this run's database, or on another."""
+    settings = connections["default"].settings_dict
+    name = database or settings["NAME"]
+    url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/".format(**settings)
+    with get_context("spawn").Pool(count, _enter, ({"DATABASE_URL": url + name},)) as p:
+        yield p
+
+
+def rate_of(pool: Pool, work: Work, *, clients: int, first: int, each: int) -> float:
+    """Calls a second of all clients together, from the first start to the last end.
+
+    `work(first, count)` calls the service for the rows of those numbers.
+    """
+    shares = [(work, first + client * each, each) for client in range(clients)]
+    spans = pool.starmap(_timed, shares, chunksize=1)
+    started, ended = min(span[0] for span in spans), max(span[1] for span in spans)
+    return clients * each / (ended - started)
+
+
+def _timed(work: Any, first: int, count: int) -> tuple[float, float]:
+    started = time.monotonic()
+    work(first, count)
+    return started, time.monotonic()
