@@ -11,9 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.tiers import Tier
+from gallery.models import Image
 from gallery.object_stores.base import StorageUnavailable
 from gallery.object_stores.local import LocalStore
 from gallery.objects import object_store
+from gallery.picture_files import read_picture_settings
 from generation.models import GenerationJob
 from generation.services.submit import submit_jobs
 from generation.specs import GenerationSpec
@@ -262,3 +264,9 @@ def test_a_model_switched_off_takes_no_new_jobs_and_finishes_the_queued(
     assert runner.run_next()
     with acting_as(user_actor(alice.id)):
         assert GenerationJob.objects.get(id=queued.id).status == "completed"
+        image = Image.objects.get(job_id=queued.id)
+    # The picture itself names the weights that made it.
+    content = b"".join(object_store().read(image.s3_key))
+    assert read_picture_settings(content).prompt == "작은 별"
+    digest = inspect_model(folder).sha256
+    assert f"Model hash: {digest[:10]}, Model: tiny".encode() in content
