@@ -18,6 +18,7 @@ from workers import lease as lease_module
 from workers import service
 from workers.ending import Ending
 from workers.engine.engine import Engine
+from workers.engine.errors import Stopped
 from workers.engine.specs import Timings
 from workers.lease import LeaseKeeper
 from workers.model_cache import ModelCache
@@ -54,8 +55,9 @@ def look(keeper, ask=lease_module.renew_leases):
     return keeper.should_stop()
 
 
-def stop(jobs, keeper):
-    Ending(jobs, [attempt_of(job) for job in jobs], keeper).stop(FIVE_SECONDS)
+def stop(jobs, keeper, steps=9):
+    stopped = Stopped("test", steps_done=steps, timings=FIVE_SECONDS)
+    Ending(jobs, [attempt_of(job) for job in jobs], keeper).stop(stopped)
     with acting_as(SERVICE):
         return GenerationJob.objects.in_bulk([job.id for job in jobs])
 
@@ -70,6 +72,16 @@ def test_a_cancelled_job_pays_for_what_ran(alice):
     ended = stop(jobs, keeper)[jobs[0].id]
     assert (ended.status, ended.credits_consumed) == ("cancelled", 5)
     assert audit_ledger() == []
+
+
+def test_a_job_cancelled_before_its_first_step_costs_nothing(alice):
+    submit(alice, **LONG)
+    jobs = claim()
+    keeper = LeaseKeeper([attempt_of(job) for job in jobs])
+    ask_to_cancel(jobs[0])
+    look(keeper)
+    ended = stop(jobs, keeper, steps=0)[jobs[0].id]
+    assert (ended.status, ended.credits_consumed) == ("cancelled", 0)
 
 
 def test_a_job_past_its_deadline_costs_nothing_and_gets_another_try(alice):
