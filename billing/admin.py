@@ -68,10 +68,16 @@ class CreditedAccountAdmin(AccountAdmin):
         }
         return render_to_string("staff/user_credits.html", context)
 
+    def has_adjust_credits_permission(
+        self, request: HttpRequest, object_id: str | None = None
+    ) -> bool:
+        user: Any = request.user
+        return bool(user.has_perm("billing.add_credittransaction"))
+
     @dialog_action(
         description=_("Adjust credits"),
         url_path="adjust-credits",
-        permissions=["billing.add_credittransaction"],
+        permissions=["adjust_credits"],
         dialog=ADJUST_CREDITS,
     )
     def adjust(

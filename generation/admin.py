@@ -153,10 +153,16 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     def timeline(self, job: GenerationJob) -> str:
         return render_to_string("staff/job_timeline.html", job_timeline(job))
 
+    def has_run_jobs_permission(
+        self, request: HttpRequest, object_id: str | None = None
+    ) -> bool:
+        user: Any = request.user
+        return bool(user.has_perm("generation.change_generationjob"))
+
     @dialog_action(
         description=_("Cancel"),
         url_path="cancel",
-        permissions=["generation.change_generationjob"],
+        permissions=["run_jobs"],
         dialog=CANCEL_JOB,
     )
     def cancel(
@@ -177,7 +183,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     @dialog_action(
         description=_("Retry"),
         url_path="retry",
-        permissions=["generation.change_generationjob"],
+        permissions=["run_jobs"],
         dialog=RETRY_JOB,
     )
     def retry(

@@ -162,7 +162,11 @@ def run_dialog(
 
 
 def dialog_action(**options: Any) -> Callable[[F], F]:
-    """Unfold's action of a row's page; with a dialog, so that it comes as a POST."""
+    """Unfold's action of a row's page; with a dialog, so that it comes as a POST.
+
+    `permissions` name methods `has_<name>_permission`: for one with a dot the package
+    asks the database at every start, and a process could not start before it.
+    """
     return cast("Callable[[F], F]", unfold_action(**options))
 
 
