@@ -44,7 +44,8 @@ RUN SECRET_KEY=unused REDIS_URL=redis://unused \
 USER pingvas
 EXPOSE 8000
 CMD ["uvicorn", "pingvas.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--lifespan", "off", "--timeout-graceful-shutdown", "30"]
+     "--lifespan", "off", "--timeout-graceful-shutdown", "30", \
+     "--ws", "pingvas.core.websocket:BoundedWebSocket"]
 
 FROM application AS worker
 COPY --from=worker-packages /opt/venv /opt/venv

@@ -153,10 +153,9 @@ class Subscription:
     async def __aexit__(self, *error: object) -> None:
         # The layer forgets the channel when its receive() is cancelled.
         self.listening.cancel()
-        with suppress(RedisError, asyncio.CancelledError):
+        with suppress(RedisError):
             await self.layer.group_discard(self.group, self.channel)
-        with suppress(RedisError, asyncio.CancelledError):
-            await self.listening
+        await asyncio.gather(self.listening, return_exceptions=True)
 
     async def _listen(self) -> None:
         while True:

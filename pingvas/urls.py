@@ -7,6 +7,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from pingvas.core import health
+from pingvas.core.pages import Page
 
 handler500 = "pingvas.core.api.errors.server_error"
 
@@ -20,4 +21,10 @@ urlpatterns = [
     path("api/v1/", include("gallery.api.urls")),
     path("api/v1/", include("generation.api.urls")),
     path("api/v1/", include("modelhub.api.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", Page.as_view(template_name="landing.html"), name="landing"),
+    path("", include("accounts.urls")),
+    path("", include("billing.urls")),
+    path("", include("gallery.urls")),
+    path("", include("generation.urls")),
 ]

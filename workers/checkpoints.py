@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from django.core.files.base import ContentFile, File
-from django.core.files.storage import default_storage
-
-from workers.engine.facts import (
-    ModelFacts,
-    file_digest,
-    inspect_model,
-    read_source,
-    source_files,
-)
-from workers.model_cache import MANIFEST
+from gallery.objects import object_store
+from workers.engine.facts import ModelFacts, file_digest, read_source, source_files
+from workers.manifest import MANIFEST, Manifest, ModelFile
 
 PREFIX = "models"
 
 
-def publish_checkpoint(path: Path) -> tuple[ModelFacts, str]:
-    """Inspect `path` and put its files into the store; returns facts and key prefix.
+def publish_checkpoint(path: Path, facts: ModelFacts) -> str:
+    """Put the files of an inspected checkpoint into the store; returns their prefix.
 
-    Raises ModelRefused with the reason. Files that are there already are not sent
-    again; the manifest comes last, so a prefix with a manifest is whole.
+    Files that are there already are not sent again; the manifest comes last, so a
+    prefix with a manifest is whole. StorageUnavailable: call again to go on.
     """
-    facts = inspect_model(path)
-    root = path if path.is_dir() else path.parent
+    manifest, root = describe_files(path)
     key = f"{PREFIX}/{facts.sha256}"
-    entries = []
-    for file in source_files(read_source(path)):
-        relative = file.relative_to(root).as_posix()
-        with file.open("rb") as content:
-            _put(f"{key}/{relative}", File(content), file.stat().st_size)
-        entries.append(
-            {
-                "path": relative,
-                "size": file.stat().st_size,
-                "sha256": file_digest(file),
-            }
+    store = object_store()
+    for file in manifest.files:
+        target = f"{key}/{file.path}"
+        if store.size(target) != file.size:
+            store.put_file(target, root / file.path)
+    store.put(f"{key}/{MANIFEST}", manifest.as_json(), content_type="application/json")
+    return key
+
+
+def describe_files(path: Path) -> tuple[Manifest, Path]:
+    """The manifest of a folder or single file, and the folder its paths start from."""
+    root = path if path.is_dir() else path.parent
+    files = tuple(
+        ModelFile(
+            file.relative_to(root).as_posix(), file.stat().st_size, file_digest(file)
         )
-    form = "folder" if path.is_dir() else "file"
-    manifest = json.dumps({"format": form, "files": entries}, indent=1).encode()
-    _put(f"{key}/{MANIFEST}", ContentFile(manifest), len(manifest))
-    return facts, key
-
-
-def _put(key: str, content: File[bytes], size: int) -> None:
-    if default_storage.exists(key):
-        if default_storage.size(key) == size:
-            return
-        default_storage.delete(key)
-    default_storage.save(key, content)
+        for file in source_files(read_source(path))
+    )
+    return Manifest("folder" if path.is_dir() else "file", files), root

@@ -1,51 +1,64 @@
 """Checkpoints on this machine's disk, fetched once from the object store.
 
-A checkpoint is a prefix in the store, `models/{sha256}/`, with a `manifest.json` that
-names its files. It is written aside, verified and renamed, so a folder with the final
-name is whole. Redis says who downloads and what is here; losing it costs time alone.
+Below `root`, `{sha256}/` holds a manifest and `files/`. A checkpoint is downloaded into
+`{sha256}.partial/`, verified against the registered digest and renamed, so a folder
+with the final name is whole; what a killed process left is finished by the next one.
+Locks of the kernel say who completes and who uses a checkpoint on this machine: they
+end with their process. Redis only spares traffic between machines.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 
+from gallery.object_stores.base import ObjectMissing, StorageUnavailable
 from modelhub.models import AIModel
-from pingvas.core.errors import PingvasError
+from workers.engine.errors import EngineError
+from workers.manifest import MANIFEST, Manifest, ModelCorrupt, parse_manifest
+from workers.model_download import Download, read_manifest
 from workers.model_lock import DownloadLock, remember_cached
 
 log = logging.getLogger(__name__)
 
-CHUNK = 4 * 1024 * 1024
-MANIFEST = "manifest.json"
+FILES = "files"
 PARTIAL = ".partial"
+# A store that is away for longer than these pauses is the next attempt's business.
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
-class ModelCorrupt(PingvasError):
-    """What the store holds is not what was registered."""
+class ModelMissing(EngineError):
+    """The model is registered, but the store has no files of it."""
 
-    code = "model_corrupt"
-    status = 500
+    code = "model_missing"
 
 
-@dataclass(frozen=True)
-class ModelFile:
-    """One file of a checkpoint: path inside it, bytes, SHA-256."""
+class ModelStoreAway(EngineError):
+    """The store does not answer. What was downloaded so far is kept."""
 
-    path: str
-    size: int
-    sha256: str
+    code = "storage_unavailable"
+    permanent = False
+
+
+class ModelTooLarge(EngineError):
+    """The model alone is larger than the cache may be."""
+
+    code = "model_too_large"
+
+
+class ModelCacheFull(EngineError):
+    """The disk, or what other processes use, leaves no room for now."""
+
+    code = "model_cache_full"
+    permanent = False
 
 
 class ModelCache:
@@ -55,82 +68,156 @@ class ModelCache:
         self._root = root or settings.MODEL_CACHE_ROOT
         self._limit = limit or settings.MODEL_CACHE_BYTES
         self._root.mkdir(parents=True, exist_ok=True)
+        self._used: tuple[str, int] | None = None
 
     def ensure(self, model: AIModel) -> Path:
         """The checkpoint's folder or file on disk, downloaded first when it is new.
 
-        ModelCorrupt when a file's hash is not the registered one.
+        Nobody removes it until this cache is asked for another model, or its process
+        ends. Raises ModelMissing, ModelCorrupt, ModelTooLarge; and ModelStoreAway and
+        ModelCacheFull, which another attempt may not meet.
         """
-        manifest = json.loads(_read(f"{model.s3_key}/{MANIFEST}"))
-        files = [ModelFile(**entry) for entry in manifest["files"]]
-        folder = self._root / str(model.sha256_hash)
-        with _held(self._root / f"{model.sha256_hash}.lock"):
-            if not folder.exists():
-                self._make_room(sum(file.size for file in files), keep=folder)
-                with DownloadLock(model.name):
-                    self._download(model, files, folder)
-            os.utime(folder)
+        digest = model.sha256_hash
+        if not digest or not model.s3_key:
+            raise ModelMissing(f"{model.name} has no files")
+        entry = self._root / digest
+        self._hold(digest)
+        try:
+            with _locked(self._root / f"{digest}.lock"):
+                manifest = _kept_manifest(entry)
+                if manifest is None:
+                    manifest = self._complete(model, entry)
+                os.utime(entry)
+        except BaseException:
+            self.release()
+            raise
         remember_cached(model.name)
-        return folder if manifest["format"] == "folder" else folder / files[0].path
+        files = entry / FILES
+        return files if manifest.format == "folder" else files / manifest.files[0].path
 
-    def _download(self, model: AIModel, files: list[ModelFile], folder: Path) -> None:
-        aside = folder.with_name(folder.name + PARTIAL)
-        total = sum(file.size for file in files)
-        done = 0
-        for file in files:
-            _fetch(f"{model.s3_key}/{file.path}", aside / file.path, file)
-            done += file.size
-            log.info(
-                "model download",
-                extra={"model": model.name, "bytes": done, "total": total},
-            )
-        aside.rename(folder)
+    def release(self) -> None:
+        """Let others remove the model that was asked for last."""
+        if self._used is not None:
+            os.close(self._used[1])
+            self._used = None
 
-    def _make_room(self, needed: int, *, keep: Path) -> None:
-        folders = [path for path in self._root.iterdir() if _is_whole(path)]
-        folders.sort(key=lambda path: path.stat().st_mtime)
-        used = sum(_bytes_of(path) for path in folders)
-        for folder in folders:
+    def _hold(self, digest: str) -> None:
+        if self._used is not None and self._used[0] == digest:
+            return
+        self.release()
+        # Waits while somebody is removing it.
+        self._used = (digest, _lock(self._use(digest), fcntl.LOCK_SH))
+
+    def _use(self, digest: str) -> Path:
+        return self._root / f"{digest}.use"
+
+    def _complete(self, model: AIModel, entry: Path) -> Manifest:
+        """Download what is missing; the caller holds the checkpoint's lock."""
+        with DownloadLock(model.name):
+            for pause in (*PAUSES, None):
+                try:
+                    return self._download(model, entry)
+                except ObjectMissing as error:
+                    raise ModelMissing(f"{model.name} is not in the store") from error
+                except StorageUnavailable as error:
+                    log.warning("model store away", extra={"model": model.name})
+                    if pause is None:
+                        raise ModelStoreAway("the object store is away") from error
+                    time.sleep(pause)
+                except OSError as error:
+                    raise ModelCacheFull(f"cannot write the model: {error}") from error
+        raise AssertionError("the last pause is None")
+
+    def _download(self, model: AIModel, entry: Path) -> Manifest:
+        aside = entry.with_name(entry.name + PARTIAL)
+        manifest = read_manifest(str(model.s3_key))
+        if manifest.digest != model.sha256_hash:
+            raise ModelCorrupt(f"{model.name} is not the model that was registered")
+        self._reserve(manifest, aside, entry)
+        Download(model.name, str(model.s3_key), manifest).into(aside / FILES)
+        aside.rename(entry)
+        return manifest
+
+    def _reserve(self, manifest: Manifest, aside: Path, entry: Path) -> None:
+        """Make room and take it: from then on others count the whole download."""
+        with _locked(self._root / "room.lock"):
+            # One that lost bytes on disk is finished like one that was cut.
+            if entry.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+                entry.rename(aside)
+            self._make_room(manifest.total, keep={entry.name})
+            (aside / FILES).mkdir(parents=True, exist_ok=True)
+            (aside / MANIFEST).write_bytes(manifest.as_json())
+
+    def _make_room(self, needed: int, *, keep: set[str]) -> None:
+        if needed > self._limit:
+            raise ModelTooLarge(f"{needed} bytes, and {self._limit} may be kept")
+        folders = [path for path in self._root.iterdir() if path.is_dir()]
+        others = [path for path in folders if _digest_of(path) not in keep]
+        others.sort(key=lambda path: path.stat().st_mtime)
+        used = sum(_bytes_of(path) for path in others)
+        for folder in others:
             if used + needed <= self._limit:
                 return
-            if folder != keep:
-                used -= _bytes_of(folder)
-                shutil.rmtree(folder)
-                log.info("model evicted", extra={"folder": folder.name})
+            used -= self._evict(folder)
+        if used + needed > self._limit:
+            raise ModelCacheFull("every other model on this disk is in use")
+
+    def _evict(self, folder: Path) -> int:
+        """Remove a checkpoint that nobody uses; returns the bytes that this frees."""
+        try:
+            held = _lock(self._use(_digest_of(folder)), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 0
+        try:
+            size = _bytes_of(folder)
+            shutil.rmtree(folder)
+        finally:
+            os.close(held)
+        log.info("model evicted", extra={"folder": folder.name, "bytes": size})
+        return size
 
 
-def _fetch(key: str, target: Path, file: ModelFile) -> None:
-    """Copy one object, going on where a download that was cut ended."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    have = target.stat().st_size if target.exists() else 0
-    if have < file.size:
-        with default_storage.open(key) as source, target.open("ab") as sink:
-            source.seek(have)
-            while chunk := source.read(CHUNK):
-                sink.write(chunk)
-    with target.open("rb") as written:
-        digest = hashlib.file_digest(written, "sha256").hexdigest()
-    if digest != file.sha256:
-        target.unlink()
-        raise ModelCorrupt(f"{key} has another hash than its manifest says")
+def _kept_manifest(entry: Path) -> Manifest | None:
+    """The manifest of a checkpoint whose files have their sizes, else None."""
+    try:
+        manifest = parse_manifest((entry / MANIFEST).read_bytes())
+        sizes = [(entry / FILES / file.path).stat().st_size for file in manifest.files]
+    except (OSError, ModelCorrupt):
+        return None
+    whole = sizes == [file.size for file in manifest.files]
+    return manifest if whole else None
 
 
-def _read(key: str) -> bytes:
-    with default_storage.open(key) as file:
-        return bytes(file.read())
-
-
-def _is_whole(path: Path) -> bool:
-    return path.is_dir() and not path.name.endswith(PARTIAL)
+def _digest_of(folder: Path) -> str:
+    return folder.name.removesuffix(PARTIAL)
 
 
 def _bytes_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """What the checkpoint takes, or will take once its download has ended."""
+    try:
+        return parse_manifest((folder / MANIFEST).read_bytes()).total
+    except (OSError, ModelCorrupt):
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in files)
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """One process of this machine at a time, freed by the kernel when it dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _locked(path: Path) -> Iterator[None]:
+    """One process of this machine at a time."""
+    held = _lock(path, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        os.close(held)
+
+
+def _lock(path: Path, how: int) -> int:
+    """A descriptor that holds the lock until it is closed, or its process dies."""
+    held = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(held, how)
+    except BaseException:
+        os.close(held)
+        raise
+    return held

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import socket
 import threading
 import time
+from uuid import uuid4
 
 from redis.exceptions import RedisError
 
@@ -17,14 +18,21 @@ from pingvas.core.redis import (
     redis_client,
 )
 
+log = logging.getLogger(__name__)
+
 RETRY_SECONDS = 0.5
 RENEWALS_A_TTL = 4
+# A job's loading has a deadline: half of it for waiting, half for downloading.
+LONGEST_WAIT_SECONDS = 300.0
 
-# Only the holder may renew or free the lock.
+# Only the holder renews the lock. One that Redis lost is taken again.
 _RENEW = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('EXPIRE', KEYS[1], ARGV[2])
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
 """
+# Only the holder frees it.
 _FREE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
@@ -32,31 +40,45 @@ return redis.call('DEL', KEYS[1])
 
 
 class DownloadLock:
-    """`model:download:lock:{name}`: one download at a time among all workers.
+    """`model:download:lock:{name}`: one download at a time among all machines.
 
     Renewed while its holder lives. It saves traffic and guards nothing: while Redis is
-    away everybody downloads for themselves.
+    away, or another machine takes too long, everybody downloads for themselves.
     """
 
     def __init__(self, name: str) -> None:
         self._key = model_download_lock(name)
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+        # Containers share host names and process numbers: the last part tells apart.
+        self._holder = f"{socket.gethostname()}:{uuid4().hex}"
         self._done = threading.Event()
+        self._renewer = threading.Thread(
+            target=self._renew, daemon=True, name="model lock"
+        )
 
     def __enter__(self) -> DownloadLock:
-        try:
-            while not redis_client().set(
-                self._key, self._holder, nx=True, ex=MODEL_LOCK_TTL_SECONDS
-            ):
-                time.sleep(RETRY_SECONDS)
-        except RedisError:
-            return self
-        threading.Thread(target=self._renew, daemon=True).start()
+        if self._take():
+            self._renewer.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._done.set()
-        self._ask(_FREE)
+        if self._renewer.ident is not None:
+            self._renewer.join()
+            self._ask(_FREE)
+
+    def _take(self) -> bool:
+        begun = time.monotonic()
+        try:
+            while not redis_client().set(
+                self._key, self._holder, nx=True, ex=MODEL_LOCK_TTL_SECONDS
+            ):
+                if time.monotonic() - begun > LONGEST_WAIT_SECONDS:
+                    log.warning("model lock not taken", extra={"key": self._key})
+                    return False
+                time.sleep(RETRY_SECONDS)
+        except RedisError:
+            return False
+        return True
 
     def _renew(self) -> None:
         while not self._done.wait(MODEL_LOCK_TTL_SECONDS / RENEWALS_A_TTL):

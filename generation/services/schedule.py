@@ -6,10 +6,10 @@ of anybody's backlog costs it nothing: every step ends at the first row of an in
 
 Virtual time is credits divided by the tier's weight. A share joins at the queue's
 present time and moves on by what its claims take; the smallest finish goes first. The
-present is the earliest start among those that wait, so whoever joins now and finishes
-in a shorter virtual time goes before all of them: one job of a higher tier overtakes
-every waiting job of a lower one that costs as much. Nobody waits for ever: each user
-goes before a waiting share only until their own start has passed its finish.
+present is the earliest start among those that still wait, so whoever joins now and
+finishes in a shorter virtual time goes before all of them: one job of a higher tier
+overtakes every waiting job of a lower one that costs as much. Nobody waits for ever:
+each user goes before a waiting share only until their own start has passed its finish.
 """
 
 from __future__ import annotations
@@ -50,12 +50,18 @@ WITH picked AS (
     FROM queue_shares s
     CROSS JOIN LATERAL (
         SELECT batch_id, batch_size, quoted_credits, priority FROM (
-            (SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority, 0 AS place
-             FROM generation_jobs j
-             WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
-               AND (%(served)s::text[] IS NULL OR j.model = ANY(%(served)s::text[]))
-               AND j.created_at < now() - %(aged)s
-             ORDER BY j.created_at, j.id LIMIT 1)
+            (SELECT batch_id, batch_size, quoted_credits, priority, 0 AS place FROM (
+                SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority,
+                       j.created_at
+                FROM generation_jobs j
+                WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
+                  AND (%(served)s::text[] IS NULL
+                       OR j.model = ANY(%(served)s::text[]))
+                ORDER BY j.created_at, j.id LIMIT 1
+             ) oldest
+             -- Asked of the one row: inside, it would tempt the planner to read
+             -- everybody's history by its age.
+             WHERE created_at < now() - %(aged)s)
             UNION ALL
             (SELECT batch_id, batch_size, quoted_credits, priority, 1 AS place FROM (
                 SELECT j.id, j.batch_id, j.batch_size, j.quoted_credits, j.priority,
@@ -101,11 +107,11 @@ GROUP BY 1, 2, 3, 4
 _ADVANCE_CLOCK = """
     UPDATE queue_clock SET virtual_time = t.present
     FROM (
-        SELECT least(%(start)s, (
+        SELECT coalesce((
             SELECT virtual_start FROM queue_shares
             WHERE claimable AND virtual_finish >= %(finish)s
             ORDER BY virtual_start LIMIT 1
-        )) AS present
+        ), %(served)s) AS present
     ) t
     WHERE virtual_time < t.present
       AND id IN (SELECT id FROM queue_clock FOR UPDATE SKIP LOCKED)
@@ -166,7 +172,10 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
     with connection.cursor() as cursor:
         cursor.execute(
             _ADVANCE_CLOCK,
-            {"start": picked.virtual_start, "finish": picked.virtual_finish},
+            {
+                "finish": picked.virtual_finish,
+                "served": picked.virtual_start + picked.used,
+            },
         )
     wake_tiers_on_commit()
     jobs = list(
@@ -233,7 +242,14 @@ def _pick_present(offer: WorkerOffer) -> _Picked | None:
 
 
 def _pick(offer: WorkerOffer) -> _Picked | None:
-    parameters: dict[str, Any] = {
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, claim_parameters(offer))
+        row = cursor.fetchone()
+    return None if row is None else _Picked(*row)
+
+
+def claim_parameters(offer: WorkerOffer) -> dict[str, Any]:
+    return {
         "worker": offer.worker_id,
         "tiers": list(offer.tiers),
         "served": None if offer.served_models is None else list(offer.served_models),
@@ -243,7 +259,3 @@ def _pick(offer: WorkerOffer) -> _Picked | None:
         "lookahead": WARM_LOOKAHEAD,
         "loading": LOADING_LIMIT,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, parameters)
-        row = cursor.fetchone()
-    return None if row is None else _Picked(*row)

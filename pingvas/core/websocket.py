@@ -11,6 +11,7 @@ import socket
 from asyncio import BaseTransport
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import (
     WebSocketsSansIOProtocol,
 )
@@ -39,6 +40,9 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
 
     async def send(self, message: Any) -> None:
+        if self.close_sent:
+            # The protocol itself ended it: a frame too large, a ping not answered.
+            raise ClientDisconnected
         if message["type"] == "websocket.close":
             # A few bytes more in the buffer; nothing follows them.
             self.writable.set()
@@ -48,6 +52,10 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         self._end_soon()
         super().keepalive_timeout()
+
+    def shutdown(self) -> None:
+        self._end_soon()
+        super().shutdown()
 
     def _end_soon(self) -> None:
         # A transport with unread bytes stays open for as long as its client likes.

@@ -60,6 +60,7 @@ STEPS = (
     # Again, because it takes back rights on tables that only now exist.
     PROVISION,
     Step(("sync_schedule",)),
+    Step(("sync_staff_groups",)),
     Step(
         ("create_demo_accounts",),
         privileges=("DEMO_PASSWORD", "STAFF_PASSWORD"),
@@ -97,6 +98,7 @@ def _web(port: int) -> tuple[str, ...]:
         *(sys.executable, "-m", "uvicorn", "pingvas.asgi:application"),
         *("--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"),
         *("--timeout-graceful-shutdown", "10"),
+        *("--ws", "pingvas.core.websocket:BoundedWebSocket"),
     )
 
 

@@ -57,7 +57,8 @@ async def serving(app, protocol):
     finally:
         for connection in list(server.server_state.connections):
             connection.transport.abort()
-        await server.shutdown()
+        if server.servers[0].is_serving():
+            await server.shutdown()
 
 
 @asynccontextmanager
@@ -165,3 +166,36 @@ async def test_a_large_frame_ends_the_socket(length):
             with pytest.raises(ConnectionClosed) as closed:
                 await client.recv()
     assert closed.value.rcvd.code == 1009
+
+
+async def test_an_application_hears_that_the_protocol_ended_the_socket():
+    heard = []
+
+    async def chat(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "hello"})
+                await asyncio.sleep(0)
+        except OSError as error:
+            heard.append(error)
+
+    async with (
+        serving(chat, BoundedWebSocket) as server,
+        connect(f"ws://127.0.0.1:{server.port}/", proxy=None) as client,
+    ):
+        await client.send("x" * (LARGEST_INCOMING_BYTES + 1))
+        assert await until(lambda: heard, 5)
+
+
+async def test_stopping_the_server_does_not_wait_for_a_client_that_sleeps(monkeypatch):
+    monkeypatch.setattr(websocket, "SECONDS_TO_READ_THE_CLOSE", 0.5)
+    app = Chatter()
+    async with (
+        serving(app, BoundedWebSocket) as server,
+        sleeping_client(server.port),
+    ):
+        assert await until(lambda: app.sent_bytes > 0, 5)
+        await asyncio.wait_for(server.shutdown(), 5)
+        assert not server.server_state.connections

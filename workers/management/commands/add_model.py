@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.tiers import PAID_TIERS
-from modelhub.models import BaseModel
-from modelhub.services import Checkpoint, register_checkpoint
+from modelhub.models import AIModel, BaseModel
+from modelhub.services import Checkpoint, check_model_name, register_checkpoint
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.errors import PingvasError
 from workers.checkpoint_sources import fetch_checkpoint
+
+if TYPE_CHECKING:
+    from workers.engine.facts import ModelFacts
 
 
 class Command(BaseCommand):
@@ -35,38 +38,48 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with tempfile.TemporaryDirectory() as work:
             try:
-                checkpoint = self._publish(options, Path(work))
-                with acting_as(SERVICE):
-                    model = register_checkpoint(checkpoint)
-            except PingvasError as error:
-                raise CommandError(str(error)) from error
+                model = self._add(options, Path(work))
+            except (PingvasError, OSError, ValueError) as error:
+                # A reason is one line, whatever library gave it.
+                words = " ".join(str(error).split())
+                raise CommandError(f"{options['source']}: {words}") from error
         self.stdout.write(
             f"{model.name}: {model.base_model}, {model.file_size} bytes, "
             f"sha256 {model.sha256_hash}"
         )
 
-    def _publish(self, options: dict[str, Any], work: Path) -> Checkpoint:
-        try:
-            path = fetch_checkpoint(options["source"], work)
-        except (OSError, ValueError) as error:
-            raise CommandError(f"{options['source']}: {error}") from error
+    def _add(self, options: dict[str, Any], work: Path) -> AIModel:
+        """Refuse before anything is sent to the store, register when all of it is."""
+        path = fetch_checkpoint(options["source"], work)
+        facts = _inspect(path, options["base"])
+        with acting_as(SERVICE):
+            check_model_name(name=options["name"], sha256=facts.sha256)
         # Imported after the fetch: the engine forbids the hub.
         from workers.checkpoints import publish_checkpoint
-        from workers.engine.errors import ModelRefused
 
-        try:
-            facts, key = publish_checkpoint(path)
-        except ModelRefused as refused:
-            raise CommandError(f"refused: {refused}") from refused
-        if facts.base != options["base"]:
-            raise CommandError(f"this is a {facts.base} model, not {options['base']}")
-        return Checkpoint(
+        checkpoint = Checkpoint(
             name=options["name"],
             base_model=facts.base,
             bucket=settings.STORAGE_BUCKET,
-            key=key,
+            key=publish_checkpoint(path, facts),
             file_size=facts.file_size,
             sha256=facts.sha256,
             description=options["description"],
             min_tier=options["min_tier"],
         )
+        with acting_as(SERVICE):
+            return register_checkpoint(checkpoint)
+
+
+def _inspect(path: Path, base: str) -> ModelFacts:
+    """What the checkpoint is; ValueError with the reason when it is not acceptable."""
+    from workers.engine.errors import ModelRefused
+    from workers.engine.facts import inspect_model
+
+    try:
+        facts = inspect_model(path)
+    except ModelRefused as refused:
+        raise ValueError(f"refused: {refused}") from refused
+    if facts.base != base:
+        raise ValueError(f"this is a {facts.base} model, not {base}")
+    return facts

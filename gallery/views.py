@@ -1,0 +1,64 @@
+"""The gallery's pages. Pictures themselves come over the API."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from gallery.models import Image
+from gallery.selectors import access_image
+from pingvas.core.errors import NotFound
+from pingvas.core.pages import SignedInPage
+
+
+class GalleryPage(SignedInPage):
+    template_name = "gallery/gallery.html"
+
+    def words(self) -> dict[str, str]:
+        return {
+            "unreachable": _("No connection. Trying again."),
+            "unknown_error": _("Something went wrong. Try again."),
+            "picture_of": _("Picture: {prompt}"),
+            "deleted": _("Picture deleted."),
+            "undo": _("Undo"),
+            "try_again": _("Try again"),
+        }
+
+
+class ImagePage(SignedInPage):
+    """One picture and everything that made it."""
+
+    template_name = "gallery/image.html"
+
+    def words(self) -> dict[str, str]:
+        return {
+            "unreachable": _("No connection. Try again."),
+            "unknown_error": _("Something went wrong. Try again."),
+            "waiting": _("Waiting"),
+            "loading": _("Loading the model"),
+            "denoising": _("Drawing"),
+            "decoding": _("Decoding"),
+            "encoding": _("Encoding"),
+            "uploading": _("Storing"),
+            "free": _("free"),
+            "milliseconds": _("{count} s"),
+            "credits": _("{count} credits"),
+            "credits.one": _("{count} credit"),
+            "held": _("Held"),
+            "charged": _("Charged"),
+            "released": _("Given back"),
+        }
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(image=self._image(), **kwargs)
+
+    def _image(self) -> Image:
+        user = cast(User, self.request.user)
+        try:
+            return access_image(user, UUID(str(self.kwargs["image_id"])))
+        except NotFound as error:
+            raise Http404 from error

@@ -1,0 +1,114 @@
+// The Create page: the form on one side, the jobs on the other.
+
+import { api, newKey } from "../pingvas/js/api.js";
+import { find, setText, toast } from "../pingvas/js/dom.js";
+import { duration, errorText, say } from "../pingvas/js/words.js";
+import { Feed } from "./feed.js";
+import { Price, clearRefusal, showRefusal } from "./price.js";
+import { SettingsForm } from "./settings_form.js";
+
+const form = find("#settings");
+const settings = new SettingsForm(form);
+const price = new Price(settings);
+const feed = new Feed({
+  onReuse: takeOver,
+  onCredits: (available) => (price.available = available),
+  onMoneyMoved: () => price.readBalance(),
+});
+
+let pending = null;
+
+async function submit(event) {
+  event.preventDefault();
+  const body = settings.spec;
+  if (!body.prompt.trim()) {
+    settings.showErrors({ prompt: [say("prompt_needed")] });
+    settings.focusFirstError();
+    return;
+  }
+  // The same wish keeps its key until it was answered: a lost answer is no second job.
+  const text = JSON.stringify(body);
+  if (pending?.text !== text) pending = { text, key: newKey() };
+  setSending(true);
+  try {
+    const submission = await api.post("jobs", body, { key: pending.key });
+    pending = null;
+    clearRefusal();
+    settings.showErrors({});
+    feed.add(submission.jobs);
+    price.readBalance();
+  } catch (error) {
+    if (!error.isUnreachable) pending = null;
+    refuse(error);
+  } finally {
+    setSending(false);
+  }
+}
+
+function setSending(isSending) {
+  const button = find("#generate");
+  button.setAttribute("aria-disabled", String(isSending));
+  setText(find("span", button), say(isSending ? "sending" : "generate"));
+}
+
+function refuse(error) {
+  showReason(error);
+  find("#refusal").scrollIntoView({ block: "center" });
+}
+
+function showReason(error) {
+  if (error.code === "insufficient_credits") {
+    price.available = error.data.available;
+    price.refuseCredits(error.data);
+    return;
+  }
+  const words = {
+    queue_full: () => say("queue_full", error.data),
+    generation_limit_reached: () => say("too_fast", { time: duration(error.data.retry_after) }),
+    too_many_requests: () => say("too_fast", { time: duration(error.data.retry_after) }),
+  };
+  showRefusal(error.code, words[error.code]?.() ?? errorText(error));
+  if (error.fields && Object.keys(error.fields).length) {
+    settings.showErrors(error.fields);
+    settings.focusFirstError();
+  }
+}
+
+function takeOver(values) {
+  settings.fill(values);
+  toast(say("settings_loaded"), { seconds: 3 });
+  find("#prompt").focus();
+  find("#prompt").scrollIntoView({ block: "center" });
+}
+
+// `?image=<id>`: the settings of a picture from the gallery.
+async function takeFromGallery() {
+  const asked = new URLSearchParams(location.search);
+  const id = asked.get("image");
+  if (!id) return;
+  history.replaceState(null, "", location.pathname);
+  try {
+    const { metadata } = await api.get(`images/${encodeURIComponent(id)}`);
+    const locked = !asked.has("vary");
+    takeOver({ ...metadata, seed: locked ? metadata.seed : null, locked, count: 1 });
+  } catch (error) {
+    toast(errorText(error));
+  }
+}
+
+form.addEventListener("submit", (event) => {
+  if (find("#generate").getAttribute("aria-disabled") === "true") event.preventDefault();
+  else submit(event);
+});
+form.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+});
+find("#example").addEventListener("click", () => {
+  settings.fill({ prompt: form.dataset.example });
+  find("#prompt").focus();
+});
+
+feed.start();
+price.readBalance();
+price.ask();
+takeFromGallery();

@@ -1,0 +1,204 @@
+// The jobs of the page: read once, then kept by events, and read again after a gap.
+
+import { api } from "../pingvas/js/api.js";
+import { find, setText, toast } from "../pingvas/js/dom.js";
+import { EventStream } from "../pingvas/js/events.js";
+import { errorText, say } from "../pingvas/js/words.js";
+import { Attention } from "./attention.js";
+import { Card } from "./card.js";
+import { apply, isLive, isWaiting } from "./job.js";
+
+const SHOWN = 40;
+const TICK = 1000;
+// While the socket is away the jobs are asked for this often.
+const READ_EVERY = 2000;
+const PLACE_EVERY = 4000;
+
+export class Feed {
+  #jobs = new Map();
+  #cards = new Map();
+  #stream = new EventStream();
+  #attention = new Attention();
+  #reading = null;
+  #isRead = false;
+  #readAt = 0;
+  #placeAt = 0;
+  #handlers;
+
+  constructor(handlers) {
+    this.#handlers = handlers;
+  }
+
+  start() {
+    this.#stream.addEventListener("event", ({ detail }) => this.#hear(detail));
+    this.#stream.addEventListener("resync", () => this.#read());
+    this.#stream.addEventListener("state", ({ detail }) => this.#connection(detail));
+    window.addEventListener("online", () => this.#stream.hurry());
+    find("#feed-error button").addEventListener("click", () => this.#read());
+    this.#stream.open();
+    this.#read();
+    setInterval(() => this.#tick(), TICK);
+  }
+
+  add(jobs) {
+    for (const job of jobs) this.#take(job);
+    this.#draw();
+    this.#placeAt = 0;
+  }
+
+  async #read() {
+    this.#reading ??= this.#readNow().finally(() => (this.#reading = null));
+    return this.#reading;
+  }
+
+  async #readNow() {
+    const asked = performance.now();
+    this.#readAt = asked;
+    try {
+      const { results } = await api.get(`jobs?limit=${SHOWN}`);
+      const details = await Promise.all(results.map((job) => this.#withProgress(job)));
+      for (const job of details.reverse()) this.#take(job, asked);
+      this.#isRead = true;
+      find("#feed-error").hidden = true;
+      find("#feed-end").hidden = results.length < SHOWN;
+    } catch (error) {
+      if (!this.#isRead) this.#cannotRead(error);
+    }
+    this.#draw();
+  }
+
+  async #withProgress(job) {
+    if (job.status !== "in_progress") return job;
+    return api.get(`jobs/${job.id}`);
+  }
+
+  #cannotRead(error) {
+    const place = find("#feed-error");
+    setText(find("span", place), errorText(error));
+    place.hidden = false;
+  }
+
+  // What an event told after `asked` is newer than what was read then.
+  #take(job, asked = Infinity) {
+    const known = this.#jobs.get(job.id);
+    if (known && known.toldAt > asked) return;
+    const next = apply(known, job);
+    this.#jobs.set(job.id, next);
+    if (known && isLive(known) && !isLive(next)) this.#ended(next);
+  }
+
+  #hear(frame) {
+    if (frame.type === "credits.changed") {
+      this.#handlers.onCredits(frame.data.available);
+      return;
+    }
+    const known = this.#jobs.get(frame.job_id);
+    if (!known) {
+      // Submitted in another tab.
+      this.#read();
+      return;
+    }
+    const next = { ...apply(known, fromEvent(frame)), toldAt: performance.now() };
+    this.#jobs.set(known.id, next);
+    if (isLive(known) && !isLive(next)) this.#ended(next);
+    this.#draw();
+  }
+
+  #ended(job) {
+    this.#handlers.onMoneyMoved();
+    if (job.status === "completed") this.#attention.done(job);
+  }
+
+  #connection(isOpen) {
+    const notice = find("#offline");
+    setText(notice, say("offline"));
+    if (isOpen) notice.hidden = true;
+    else setTimeout(() => (notice.hidden = this.#stream.isOpen), 3000);
+    // The first reading may have come before the socket heard anything.
+    if (isOpen) this.#read();
+  }
+
+  #tick() {
+    const now = performance.now();
+    const live = [...this.#jobs.values()].filter(isLive);
+    if (!this.#stream.isOpen && (live.length || !this.#isRead)) {
+      if (now - this.#readAt > READ_EVERY) this.#read();
+    }
+    if (now - this.#placeAt > PLACE_EVERY && !document.hidden) {
+      this.#placeAt = now;
+      this.#askPlaces();
+    }
+    for (const card of this.#cards.values()) card.tick();
+    this.#attention.show([...this.#jobs.values()]);
+  }
+
+  async #askPlaces() {
+    const waiting = new Map();
+    for (const job of this.#jobs.values()) {
+      if (isWaiting(job)) waiting.set(job.batch_id, job.id);
+    }
+    for (const id of waiting.values()) {
+      const asked = performance.now();
+      const job = await api.get(`jobs/${id}`).catch(() => null);
+      if (job) this.#take(job, asked);
+    }
+    if (waiting.size) this.#draw();
+  }
+
+  #draw() {
+    const batches = Map.groupBy(this.#jobs.values(), (job) => job.batch_id);
+    const newest = [...batches].sort(([, a], [, b]) => (a[0].created_at < b[0].created_at ? 1 : -1));
+    const place = find("#jobs");
+    for (const [id, jobs] of newest) {
+      jobs.sort((a, b) => a.batch_index - b.batch_index);
+      if (!this.#cards.has(id)) this.#cards.set(id, this.#newCard());
+      this.#cards.get(id).show(jobs);
+    }
+    const order = newest.map(([id]) => this.#cards.get(id).node);
+    // Moves only new cards: focus and pictures stay where they are.
+    order.forEach((node, index) => {
+      if (place.children[index] !== node) place.insertBefore(node, place.children[index] ?? null);
+    });
+    find("#no-jobs").hidden = !this.#isRead || order.length > 0;
+  }
+
+  #newCard() {
+    return new Card({
+      onCancel: (jobs) => this.#cancel(jobs),
+      onRetry: (job) => this.#retry(job),
+      onReuse: this.#handlers.onReuse,
+    });
+  }
+
+  async #cancel(jobs) {
+    try {
+      const answers = await Promise.all(jobs.map((job) => api.post(`jobs/${job.id}/cancel`)));
+      this.add(answers);
+    } catch (error) {
+      toast(errorText(error));
+      this.#draw();
+    }
+  }
+
+  async #retry(job) {
+    try {
+      this.add((await api.post(`jobs/${job.id}/retry`)).jobs);
+    } catch (error) {
+      toast(errorText(error));
+    }
+  }
+}
+
+// What a frame says, in the words of a job.
+function fromEvent({ type, data }) {
+  if (type === "job.progress") {
+    return { status: "in_progress", progress: data };
+  }
+  const told = { status: data.status };
+  if (type === "job.started") Object.assign(told, { queue: null, heard_at: Date.now() });
+  if (data.attempt) told.attempt = data.attempt;
+  if (type === "job.completed") told.image_id = data.image_id;
+  if (type === "job.failed") Object.assign(told, { error_code: data.code, error_message: data.message });
+  if ("charge" in data) told.credits_consumed = data.charge;
+  return told;
+}

@@ -1,0 +1,152 @@
+// The price and the balance before the click, and what would fit when it does not.
+
+import { api } from "../pingvas/js/api.js";
+import { element, find, setText } from "../pingvas/js/dom.js";
+import { errorText, say } from "../pingvas/js/words.js";
+
+// The price does not depend on the words, but an empty prompt is refused.
+const ANY_PROMPT = "…";
+const MULTIPLE = 8;
+
+export class Price {
+  #settings;
+  #asked = null;
+  #available = null;
+  #quote = null;
+
+  constructor(settings) {
+    this.#settings = settings;
+    settings.addEventListener("change", () => this.ask());
+  }
+
+  set available(count) {
+    this.#available = count;
+    setText(find("#available"), say("available", { count }));
+    this.#judge();
+  }
+
+  async readBalance() {
+    try {
+      this.available = (await api.get("credits")).available;
+    } catch {
+      // The next change of the credits, or the next quote, tries again.
+    }
+  }
+
+  async ask() {
+    this.#asked?.abort();
+    this.#asked = new AbortController();
+    const { signal } = this.#asked;
+    const spec = this.#settings.spec;
+    if (!spec.model) return;
+    try {
+      this.#quote = await quote(spec, signal);
+      this.#settings.showErrors({});
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.#quote = null;
+      this.#settings.showErrors(error.fields ?? {});
+      if (error.code === "model_not_in_tier") {
+        this.#settings.showErrors({ model: [errorText(error)] });
+      }
+    }
+    if (this.#available === null) await this.readBalance();
+    this.#show();
+    this.#judge();
+  }
+
+  #show() {
+    const found = this.#quote;
+    if (!found) {
+      setText(find("#price"), say("price_unknown"));
+      setText(find("#price-detail"), "");
+      return;
+    }
+    const seconds = Math.max(1, Math.round(found.seconds));
+    const detail = found.pictures > 1 ? "price_each" : "price_ceiling";
+    setText(find("#price"), say("price", { total: found.total }));
+    setText(find("#price-detail"), say(detail, { ...found, seconds }));
+  }
+
+  #judge() {
+    if (!this.#quote || this.#available === null) return;
+    const { total } = this.#quote;
+    if (total <= this.#available) clearRefusal("insufficient_credits");
+    else this.refuseCredits({ needed: total, missing: total - this.#available });
+  }
+
+  // Says how many credits are missing, and offers settings that would fit.
+  async refuseCredits({ needed, missing }) {
+    showRefusal("insufficient_credits", say("missing", { needed, missing }));
+    const offers = await this.#fitting();
+    const buttons = offers.map(({ name, change }) =>
+      element(
+        "button",
+        { class: "button", type: "button", onclick: () => this.#settings.fill(change) },
+        say(name, change),
+      ),
+    );
+    const none = element("a", { href: find("#available").href }, say("nothing_fits"));
+    if (isRefused("insufficient_credits")) {
+      find("#refusal .row").replaceChildren(...(buttons.length ? buttons : [none]));
+    }
+  }
+
+  async #fitting() {
+    const found = this.#quote;
+    const spec = this.#settings.spec;
+    const available = this.#available ?? 0;
+    if (!found) return [];
+    const offers = [];
+    const counts = [...this.#settings.field("count")].map((radio) => Number(radio.value));
+    const count = Math.max(0, ...counts.filter((n) => n * found.credits <= available));
+    if (count) offers.push({ name: "fit_pictures", change: { count } });
+    const share = available / found.total;
+    const steps = Math.floor(spec.steps * share * 0.9);
+    const width = shrink(spec.width, share);
+    const height = shrink(spec.height, share);
+    const others = [
+      { name: "fit_steps", change: { steps }, isPossible: steps >= 1 },
+      { name: "fit_size", change: { width, height }, isPossible: Math.min(width, height) >= 64 },
+    ];
+    for (const { isPossible, ...offer } of others) {
+      if (isPossible && (await fits({ ...spec, ...offer.change }, available))) offers.push(offer);
+    }
+    return offers;
+  }
+}
+
+function quote(spec, signal) {
+  return api.post("jobs/quote", { ...spec, prompt: ANY_PROMPT }, { signal });
+}
+
+// The server is asked: only it knows the price.
+async function fits(spec, available) {
+  try {
+    return (await quote(spec)).total <= available;
+  } catch {
+    return false;
+  }
+}
+
+function shrink(side, share) {
+  return Math.floor((side * Math.sqrt(share * 0.9)) / MULTIPLE) * MULTIPLE;
+}
+
+export function showRefusal(code, text) {
+  const place = find("#refusal");
+  place.dataset.code = code;
+  setText(find("p", place), text);
+  find(".row", place).replaceChildren();
+  place.hidden = false;
+}
+
+export function clearRefusal(code) {
+  const place = find("#refusal");
+  if (!code || place.dataset.code === code) place.hidden = true;
+}
+
+function isRefused(code) {
+  const place = find("#refusal");
+  return !place.hidden && place.dataset.code === code;
+}

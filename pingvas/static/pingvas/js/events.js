@@ -1,0 +1,76 @@
+// One user's live events over a WebSocket that comes back by itself.
+//
+// Emits: "event" (detail: a frame), "resync" (what was missed is not kept; read the
+// state again) and "state" (detail: whether the socket is open).
+
+const SHORTEST_WAIT = 500;
+const LONGEST_WAIT = 15_000;
+const PING_EVERY = 20_000;
+const SIGNED_OUT = 4401;
+
+export class EventStream extends EventTarget {
+  #socket = null;
+  #since = null;
+  #wait = SHORTEST_WAIT;
+  #timer = null;
+  #pings = null;
+  isOpen = false;
+
+  open() {
+    clearTimeout(this.#timer);
+    const url = new URL("/ws/v1/events", location.href);
+    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    if (this.#since !== null) url.searchParams.set("since", this.#since);
+    const socket = new WebSocket(url);
+    socket.onmessage = ({ data }) => this.#take(JSON.parse(data));
+    socket.onclose = ({ code }) => this.#closed(socket, code);
+    this.#socket = socket;
+  }
+
+  // Called when the network is back: no need to sit the wait out.
+  hurry() {
+    if (this.isOpen || this.#socket?.readyState === WebSocket.CONNECTING) return;
+    this.#wait = SHORTEST_WAIT;
+    this.open();
+  }
+
+  #take(frame) {
+    if (frame.type === "pong") return;
+    if (frame.type === "hello") {
+      this.#since ??= frame.seq;
+      this.#opened();
+      return;
+    }
+    this.#since = Math.max(this.#since ?? 0, frame.seq);
+    const kind = frame.type === "resync" ? "resync" : "event";
+    this.dispatchEvent(new CustomEvent(kind, { detail: frame }));
+  }
+
+  #opened() {
+    this.#wait = SHORTEST_WAIT;
+    clearInterval(this.#pings);
+    this.#pings = setInterval(() => this.#ping(), PING_EVERY);
+    this.#tell(true);
+  }
+
+  #ping() {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send('{"type":"ping"}');
+  }
+
+  #closed(socket, code) {
+    if (socket !== this.#socket) return;
+    clearInterval(this.#pings);
+    this.#tell(false);
+    if (code === SIGNED_OUT) {
+      location.reload();
+      return;
+    }
+    this.#timer = setTimeout(() => this.open(), this.#wait * (0.75 + Math.random() / 2));
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+  }
+
+  #tell(isOpen) {
+    this.isOpen = isOpen;
+    this.dispatchEvent(new CustomEvent("state", { detail: isOpen }));
+  }
+}

@@ -1,0 +1,154 @@
+"""A real browser against the real web process, with a worker that draws.
+
+The database is not emptied between these tests: each has people of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import threading
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.core.management import call_command
+from django.db import connection
+from playwright.sync_api import sync_playwright
+
+from accounts.tiers import Tier
+from tests.browser.studio import Studio
+from tests.browser.web import running_web
+from tests.cast import make_user
+from tests.workers.engine import checkpoints
+from workers.engine.engine import Engine
+from workers.model_cache import ModelCache
+from workers.runner import Runner
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--disable-component-update",
+]
+names = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database(django_db_setup, django_db_blocker):
+    # Playwright's own event loop lives in this thread; Django sees it and refuses.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with django_db_blocker.unblock():
+        yield
+    connection.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="session")
+def model(database, tmp_path_factory):
+    """A true pipeline of tiny width: real pictures, and quick ones."""
+    folder = checkpoints.build("sd15", tmp_path_factory.mktemp("model") / "sd15")
+    call_command("add_model", str(folder), name="tiny", base="sd15", verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def worker(model, tmp_path_factory):
+    """A generation worker in a thread, which looks for work by itself."""
+    cache = ModelCache(tmp_path_factory.mktemp("cache"), 10**9)
+    runner = Runner(Engine(), cache, list(Tier.values))
+    runner.register("browser tests")
+    is_over = threading.Event()
+
+    def work():
+        while not is_over.wait(0.2):
+            runner.beat()
+            runner.run_all_when_idle()
+        connection.close()
+
+    thread = threading.Thread(target=work, name="worker")
+    thread.start()
+    yield runner
+    is_over.set()
+    thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def web(database, tmp_path_factory):
+    with running_web(tmp_path_factory.mktemp("web") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser")]
+    program = next(filter(None, found), None) or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=CHROMIUM_ARGUMENTS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, web):
+    """Opens a browser of one's own: `visit(locale="ko-KR")`.
+
+    Anything that a page's script or policy complains about fails the test.
+    """
+    contexts, complaints = [], []
+
+    def _visit(**options):
+        options = {"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | (
+            options
+        )
+        context = chromium.new_context(base_url=web, **options)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: _note(said, complaints))
+        return page
+
+    yield _visit
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _note(said, complaints):
+    # Refused requests are what some tests are about; the page says so by itself.
+    is_request = "Failed to load resource" in said.text or "WebSocket" in said.text
+    if said.type == "error" and not is_request:
+        complaints.append(said.text)
+
+
+@pytest.fixture
+def person():
+    return make_user(f"person{next(names)}")
+
+
+@pytest.fixture
+def studio(visit, person, worker, web):
+    """A new person, signed in, on the Create page."""
+
+    def _studio(user=person, **options):
+        page = visit(**options)
+        page.context.add_cookies([session_cookie(user, web)])
+        page.goto("/create")
+        return Studio(page, user)
+
+    return _studio
+
+
+def session_cookie(user, address):
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = django_settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    name = django_settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": session.session_key, "url": address}
