@@ -8,12 +8,11 @@ from uuid import uuid4
 
 from accounts.models import User
 from accounts.tiers import Tier
-from bench.filling import FIRST, empty_tables, fill_users, open_administrator
+from bench.filling import FIRST, add_model, empty_tables, fill_users, open_administrator
 from bench.report import Ratio
 from bench.simulation import Claim, Simulation, plan_arrivals
 from generation.models import GenerationJob
 from generation.services.schedule import WorkerOffer, claim_jobs
-from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
 
 SERVERS = 4
@@ -113,14 +112,8 @@ def _people(tier: str) -> tuple[User, list[User]]:
         for group, members in groups.items():
             fill_users(admin, first, members, tier=group)
             first += members
+    add_model()
     with acting_as(SERVICE):
-        AIModel.objects.create(
-            name="starter",
-            type="main",
-            base_model="sd15",
-            is_official=True,
-            min_tier=None,
-        )
         tenant, *others = User.objects.order_by("id")
     return tenant, others
 
