@@ -7,6 +7,7 @@ import logging
 from celery import shared_task
 
 from billing.services.audit import audit_ledger
+from billing.services.audit_record import remember_audit
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 def audit() -> None:
     """Every night: each fault becomes one line that an operator is woken by."""
     faults = audit_ledger()
+    remember_audit(faults)
     for fault in faults:
         log.error("ledger fault", extra={"fault": fault})
     log.info("ledger audited", extra={"faults": len(faults)})

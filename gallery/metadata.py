@@ -77,11 +77,17 @@ def _settings(metadata: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("CFG scale", metadata.get("cfg_scale")),
         ("Seed", metadata["seed"]),
         ("Size", f"{metadata['width']}x{metadata['height']}"),
-        ("Model hash", str(metadata.get("record", {}).get("model_sha256", ""))[:10]),
+        ("Model hash", _model_sha256(metadata)[:10]),
         ("Model", metadata["model"]),
         ("Version", "Pingvas"),
     ]
     return [(name, value) for name, value in found if value not in (None, "")]
+
+
+def _model_sha256(metadata: Mapping[str, Any]) -> str:
+    """The checkpoint's digest out of the engine's record, "" where there is none."""
+    model = (metadata.get("record") or {}).get("model") or {}
+    return str(model.get("sha256") or "")
 
 
 def _quoted(value: object) -> str:

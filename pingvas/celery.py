@@ -7,6 +7,7 @@ delivered twice, late or never, and a job neither runs twice nor is lost.
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -60,6 +61,10 @@ app.conf.update(
     beat_scheduler="pingvas.beat:Scheduler",
     timezone="UTC",
 )
+if settings.WORKER_KIND == "generation":
+    # Between two tasks Celery would close the pool that the child's own threads use;
+    # there `workers.service` looks after every connection.
+    app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
 app.autodiscover_tasks()
 import_module("pingvas.core.tracing")
 

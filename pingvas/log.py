@@ -109,5 +109,9 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
             }
         },
         "root": {"handlers": ["console"], "level": level},
-        "loggers": {"django.server": {"propagate": True, "handlers": []}},
+        "loggers": {
+            "django.server": {"propagate": True, "handlers": []},
+            # psycopg fixes a level of its own, which would outshout LOG_LEVEL.
+            "psycopg": {"level": level},
+        },
     }

@@ -22,6 +22,7 @@ from pingvas.env import (
     env_str,
 )
 from pingvas.log import logging_config
+from pingvas.staff_menu import UNFOLD as UNFOLD
 
 # Lets `ModelAdmin[User]` and the like be written: Django's classes are not generic.
 django_stubs_ext.monkeypatch()

@@ -19,7 +19,7 @@ from generation.services.lifecycle import (
     give_back_job,
 )
 from generation.services.progress import report_status
-from workers.engine.errors import EngineError
+from workers.engine.errors import EngineError, Stopped
 from workers.engine.specs import PassResult, Timings
 from workers.lease import LeaseKeeper
 from workers.service import write_as_service
@@ -50,15 +50,17 @@ class Ending:
                 else:
                     self._complete(index, job, attempt, result)
 
-    def stop(self, timings: Timings) -> None:
+    def stop(self, stopped: Stopped) -> None:
         """Every job was cancelled or lost: charge the cancelled for what ran.
 
-        What is ours no more is stale; what ran past its deadline gets another try.
+        Before the first step that is nothing. What is ours no more is stale; what ran
+        past its deadline gets another try.
         """
+        ran = self._share(stopped.timings) if stopped.steps_done else 0
         for job, attempt in self._jobs:
             with _ending(attempt):
                 if self._lease.cancelled(job.id):
-                    self._cancel(attempt, self._share(timings))
+                    self._cancel(attempt, ran)
                 else:
                     self._give_back(attempt, "deadline_exceeded", "It took too long.")
 

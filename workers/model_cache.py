@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from django.conf import settings
 
@@ -69,7 +68,7 @@ class ModelCache:
         self._root = root or settings.MODEL_CACHE_ROOT
         self._limit = limit or settings.MODEL_CACHE_BYTES
         self._root.mkdir(parents=True, exist_ok=True)
-        self._used: tuple[str, TextIO] | None = None
+        self._used: tuple[str, int] | None = None
 
     def ensure(self, model: AIModel) -> Path:
         """The checkpoint's folder or file on disk, downloaded first when it is new.
@@ -83,11 +82,15 @@ class ModelCache:
             raise ModelMissing(f"{model.name} has no files")
         entry = self._root / digest
         self._hold(digest)
-        with _locked(self._root / f"{digest}.lock"):
-            manifest = _kept_manifest(entry)
-            if manifest is None:
-                manifest = self._complete(model, entry)
-            os.utime(entry)
+        try:
+            with _locked(self._root / f"{digest}.lock"):
+                manifest = _kept_manifest(entry)
+                if manifest is None:
+                    manifest = self._complete(model, entry)
+                os.utime(entry)
+        except BaseException:
+            self.release()
+            raise
         remember_cached(model.name)
         files = entry / FILES
         return files if manifest.format == "folder" else files / manifest.files[0].path
@@ -95,7 +98,7 @@ class ModelCache:
     def release(self) -> None:
         """Let others remove the model that was asked for last."""
         if self._used is not None:
-            self._used[1].close()
+            os.close(self._used[1])
             self._used = None
 
     def _hold(self, digest: str) -> None:
@@ -166,9 +169,11 @@ class ModelCache:
             held = _lock(self._use(_digest_of(folder)), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return 0
-        with held:
+        try:
             size = _bytes_of(folder)
             shutil.rmtree(folder)
+        finally:
+            os.close(held)
         log.info("model evicted", extra={"folder": folder.name, "bytes": size})
         return size
 
@@ -199,16 +204,20 @@ def _bytes_of(folder: Path) -> int:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One process of this machine at a time, freed by the kernel when it dies."""
-    with _lock(path, fcntl.LOCK_EX):
-        yield
-
-
-def _lock(path: Path, how: int) -> TextIO:
-    file = path.open("a")
+    """One process of this machine at a time."""
+    held = _lock(path, fcntl.LOCK_EX)
     try:
-        fcntl.flock(file, how)
+        yield
+    finally:
+        os.close(held)
+
+
+def _lock(path: Path, how: int) -> int:
+    """A descriptor that holds the lock until it is closed, or its process dies."""
+    held = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(held, how)
     except BaseException:
-        file.close()
+        os.close(held)
         raise
-    return file
+    return held

@@ -105,7 +105,7 @@ class Runner:
             try:
                 result = self._draw(jobs, attempts, lease, reporter)
             except Stopped as stopped:
-                ending.stop(stopped.timings)
+                ending.stop(stopped)
             except BrokenPicture as broken:
                 ending.save(broken.good, why=str(broken))
             except DeviceLost as error:

@@ -31,7 +31,8 @@ SELECT ('00000000-0000-4000-8000-' || n)::uuid, 'user-' || n || '@example.com',
     'studio', false
 FROM generate_series(%(first)s, %(last)s) AS n
 """
-# Job k belongs to user k modulo their number; older jobs have smaller numbers.
+# Job k belongs to user k modulo their number. Half of them have waited longer than the
+# ten minutes after which a job goes before its user's others.
 _JOBS = """
 INSERT INTO generation_jobs (
     id, user_id, tier, priority, status, prompt, model, width, height, quoted_credits,
@@ -40,7 +41,7 @@ INSERT INTO generation_jobs (
 SELECT gen_random_uuid(),
     ('00000000-0000-4000-8000-' || (%(first)s + k %% %(users)s))::uuid,
     'studio', 75, 'queued', 'a star', 'starter', 128, 128, 5,
-    now() - interval '1 second' + k * interval '1 microsecond', now()
+    now() - interval '20 minutes' * (1 - k / %(jobs)s::float), now()
 FROM generate_series(0, %(jobs)s - 1) AS k
 """
 _SHARES = """

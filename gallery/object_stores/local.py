@@ -101,7 +101,7 @@ class LocalStore:
     def _below(self, folder: Path) -> Iterator[StoredObject]:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

@@ -17,17 +17,21 @@ log = logging.getLogger(__name__)
 
 RUN_TASK = "workers.run_next"
 
+# The first share at or after the tier: asked for an equal one, the planner, who takes
+# every tier for a common one, reads all of a long queue to find none of a rare tier.
 _TIERS_WITH_WORK = """
     SELECT t.tier, s.user_id, j.id
     FROM unnest(%s::text[]) AS t(tier)
     CROSS JOIN LATERAL (
-        SELECT user_id FROM queue_shares WHERE claimable AND tier = t.tier LIMIT 1
+        SELECT user_id, tier FROM queue_shares
+        WHERE claimable AND tier >= t.tier ORDER BY tier LIMIT 1
     ) s
     CROSS JOIN LATERAL (
         SELECT id FROM generation_jobs
         WHERE user_id = s.user_id AND status IN ('pending', 'queued')
         ORDER BY priority DESC, created_at, id LIMIT 1
     ) j
+    WHERE s.tier = t.tier
 """
 
 

@@ -60,6 +60,7 @@ STEPS = (
     # Again, because it takes back rights on tables that only now exist.
     PROVISION,
     Step(("sync_schedule",)),
+    Step(("sync_staff_groups",)),
     Step(
         ("create_demo_accounts",),
         privileges=("DEMO_PASSWORD", "STAFF_PASSWORD"),

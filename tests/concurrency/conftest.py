@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.db.models import QuerySet
 
+from billing.services import holds, ledger
+
 
 @pytest.fixture
 def meet_after(monkeypatch):
@@ -36,3 +38,7 @@ def without_locks(monkeypatch):
     monkeypatch.setattr(
         QuerySet, "select_for_update", lambda rows, **options: rows.all()
     )
+    for module, name in ((ledger, "_LOCK_OF_JOB"), (holds, "_LOCK_HOLD")):
+        statement, lock, _ = getattr(module, name).partition("FOR UPDATE")
+        assert lock
+        monkeypatch.setattr(module, name, statement)

@@ -23,7 +23,7 @@ METADATA = {
     "cfg_scale": 7.5,
     "sampler": "dpmpp_2m_karras",
     "seed": 4294967295,
-    "record": {"model_sha256": "ab" * 32},
+    "record": {"model": {"base": "sd15", "format": "diffusers", "sha256": "ab" * 32}},
     "notes": [],
 }
 

@@ -66,8 +66,10 @@ def test_a_listing_gives_every_object_below_a_prefix_in_pages(store, monkeypatch
     assert abs(first.modified - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_an_empty_store_lists_nothing(store):
+def test_an_empty_store_lists_nothing_and_nothing_lies_below_an_object(store):
     assert keys(store) == []
+    put(store, "images/a.png")
+    assert keys(store, "images/a.png") == []
 
 
 def test_deleting_twice_is_deleting_once(store):

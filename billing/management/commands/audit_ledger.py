@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.services.audit import CHECKS, Fault, audit_ledger
+from billing.services.audit_record import remember_audit
 
 
 class Command(BaseCommand):
@@ -21,6 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         faults = audit_ledger()
+        remember_audit(faults)
         if options["json"]:
             self.stdout.write(_as_json(faults))
         else:

@@ -1,0 +1,185 @@
+"""Credits in the staff console: the ledger is read here, and adjusted by one form."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin import AccountAdmin
+from accounts.models import User
+from billing.admin_forms import AdjustCreditsForm
+from billing.models import (
+    CreditHold,
+    CreditTransaction,
+    HoldStatus,
+    Subscription,
+    SubscriptionStatus,
+)
+from billing.selectors import transactions_for
+from billing.services.grants import adjust_credits, read_balance
+from pingvas.core.staff_admin import (
+    ReadOnlyAdmin,
+    dialog_action,
+    labelled,
+    run_dialog,
+)
+
+RECENT_POSTINGS = 10
+ADJUST_CREDITS: dict[str, Any] = {
+    "title": _("Adjust credits"),
+    "description": _(
+        "The ledger keeps the amount, the reason and your account. The user sees it "
+        "at once."
+    ),
+    "form_class": AdjustCreditsForm,
+    "form_submit_text": _("Adjust"),
+}
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class CreditedAccountAdmin(AccountAdmin):
+    """The account's page with its credits: accounts know nothing of billing."""
+
+    actions_detail = ("adjust",)
+    readonly_fields = (*AccountAdmin.readonly_fields, "credits")
+    fieldsets = (
+        *AccountAdmin.fieldsets[:1],
+        (_("Credits"), {"fields": ("credits",)}),
+        *AccountAdmin.fieldsets[1:],
+    )
+
+    @admin.display(description=_("Credits"))
+    def credits(self, user: User) -> str:
+        context = {
+            "user_id": user.pk,
+            "balance": read_balance(user_id=user.pk),
+            "postings": transactions_for(user.pk)[:RECENT_POSTINGS],
+        }
+        return render_to_string("staff/user_credits.html", context)
+
+    def has_adjust_credits_permission(
+        self, request: HttpRequest, object_id: str | None = None
+    ) -> bool:
+        user: Any = request.user
+        return bool(user.has_perm("billing.add_credittransaction"))
+
+    @dialog_action(
+        description=_("Adjust credits"),
+        url_path="adjust-credits",
+        permissions=["adjust_credits"],
+        dialog=ADJUST_CREDITS,
+    )
+    def adjust(
+        self, request: HttpRequest, form: AdjustCreditsForm, object_id: str
+    ) -> HttpResponse:
+        user = get_object_or_404(User, pk=UUID(object_id))
+        page = reverse("admin:accounts_user_change", args=[user.pk])
+
+        def work() -> str:
+            posting = adjust_credits(
+                user_id=user.pk,
+                amount=form.cleaned_data["amount"],
+                reason=form.cleaned_data["reason"],
+                staff_id=UUID(str(request.user.pk)),
+                idempotency_key=str(form.cleaned_data["key"]),
+            )
+            self.log_change(request, user, f"credits {posting.amount:+d}")
+            return gettext("%(amount)+d credits. The balance is %(balance)d.") % {
+                "amount": posting.amount,
+                "balance": posting.balance_after,
+            }
+
+        return run_dialog(request, form, dialog=ADJUST_CREDITS, done=page, work=work)
+
+
+@admin.register(CreditTransaction)
+class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
+    list_display = (
+        "created_at",
+        "user",
+        "signed_amount",
+        "type",
+        "balance_after",
+        "description",
+    )
+    list_filter = ("type", "created_at")
+    list_select_related = ("user",)
+    ordering = ("-created_at",)
+    search_ids = ("id", "user_id", "job_id")
+    fields = (
+        "created_at",
+        "user",
+        "signed_amount",
+        "type",
+        "balance_after",
+        "sequence",
+        "description",
+        "job",
+        "subscription",
+        "idempotency_key",
+    )
+    readonly_fields = ("signed_amount",)
+
+    @admin.display(description=_("Amount"))
+    def signed_amount(self, posting: CreditTransaction) -> str:
+        return f"{posting.amount:+d}"
+
+
+@admin.register(CreditHold)
+class CreditHoldAdmin(ReadOnlyAdmin[CreditHold]):
+    COLOURS: ClassVar = {HoldStatus.HELD: "info", HoldStatus.SETTLED: "success"}
+
+    list_display = (
+        "created_at",
+        "user",
+        "job",
+        "amount",
+        "state",
+        "settled_amount",
+        "resolved_at",
+    )
+    list_filter = ("status", "kind")
+    list_select_related = ("user", "job")
+    # Every hold has its job, and jobs have an index by age.
+    ordering = ("-job__created_at",)
+    search_ids = ("id", "user_id", "job_id")
+
+    @labelled(_("Status"), COLOURS)
+    def state(self, hold: CreditHold) -> tuple[str, str]:
+        return hold.status, hold.get_status_display()
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
+    COLOURS: ClassVar = {
+        SubscriptionStatus.ACTIVE: "success",
+        SubscriptionStatus.PAST_DUE: "danger",
+        SubscriptionStatus.CANCELLED: "warning",
+    }
+
+    list_display = (
+        "user",
+        "tier",
+        "state",
+        "billing_cycle",
+        "current_period_end",
+        "grace_period_end",
+    )
+    list_filter = ("status", "billing_cycle")
+    list_select_related = ("user",)
+    ordering = ("-created_at",)
+
+    @labelled(_("Status"), COLOURS)
+    def state(self, subscription: Subscription) -> tuple[str, str]:
+        return subscription.status, subscription.get_status_display()

@@ -1,0 +1,44 @@
+"""Pictures in the staff console: what is known of them, not the pictures themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext_lazy as _
+
+from gallery.models import Image
+from gallery.services import delete_image
+from pingvas.core.staff_admin import ReadOnlyAdmin
+
+
+@admin.register(Image)
+class ImageAdmin(ReadOnlyAdmin[Image]):
+    """People's pictures are private: staff remove one that was reported, unseen."""
+
+    list_display = ("created_at", "user", "size", "weight", "format", "is_public")
+    list_filter = ("format", "is_public", "created_at")
+    list_select_related = ("user",)
+    ordering = ("-created_at",)
+    search_ids = ("id", "user_id", "job_id")
+    exclude = ("share_token",)
+
+    @admin.display(description=_("Size"))
+    def size(self, image: Image) -> str:
+        return f"{image.width} × {image.height}"
+
+    @admin.display(description=_("File"))
+    def weight(self, image: Image) -> str:
+        return filesizeformat(image.file_size)
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> bool:
+        user: Any = request.user
+        return bool(user.has_perm("gallery.delete_image"))
+
+    def delete_model(self, request: HttpRequest, obj: Image) -> None:
+        delete_image(user_id=obj.user_id, image_id=obj.id)

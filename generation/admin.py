@@ -1,0 +1,242 @@
+"""Jobs and workers in the staff console."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import filesizeformat
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.tiers import Tier
+from generation.models import GenerationJob, JobStatus, Worker
+from generation.selectors import WORKER_SILENCE
+from generation.services.lifecycle import cancel_job
+from generation.services.submit import retry_job
+from generation.timeline import job_timeline
+from pingvas.core.db.actor import acting_as, user_actor
+from pingvas.core.staff_admin import (
+    DialogForm,
+    ReadOnlyAdmin,
+    dialog_action,
+    labelled,
+    run_dialog,
+)
+
+CANCEL_JOB: dict[str, Any] = {
+    "title": _("Cancel this job?"),
+    "description": _(
+        "A waiting job ends at once and costs nothing. A running one is asked to stop "
+        "and is charged for the GPU time it had. A job that has ended stays as it is."
+    ),
+    "form_class": DialogForm,
+    "form_submit_text": _("Cancel the job"),
+}
+RETRY_JOB: dict[str, Any] = {
+    "title": _("Run this job once more?"),
+    "description": _(
+        "Submits a new job with the same settings for its owner, whose plan and "
+        "credits decide as if they had asked themselves."
+    ),
+    "form_class": DialogForm,
+    "form_submit_text": _("Submit again"),
+}
+
+
+class TierFilter(admin.SimpleListFilter):
+    """The five names, without asking a table of millions which of them it has."""
+
+    title = _("tier")
+    parameter_name = "tier"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return Tier.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(tier=self.value()) if self.value() else queryset
+
+
+@admin.register(GenerationJob)
+class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
+    """Jobs are never edited; their change permission is to cancel and to retry."""
+
+    COLOURS: ClassVar = {
+        JobStatus.QUEUED: "info",
+        JobStatus.IN_PROGRESS: "warning",
+        JobStatus.COMPLETED: "success",
+        JobStatus.FAILED: "danger",
+    }
+
+    list_display = (
+        "created_at",
+        "user",
+        "state",
+        "tier",
+        "model",
+        "size",
+        "quoted_credits",
+        "credits_consumed",
+        "duration_seconds",
+        "error_code",
+    )
+    list_filter = ("status", TierFilter, "created_at")
+    list_select_related = ("user",)
+    ordering = ("-created_at",)
+    search_ids = ("id", "user_id", "batch_id")
+    actions_detail = ("cancel", "retry")
+    readonly_fields = ("state", "size", "timeline")
+    fieldsets = (
+        (None, {"fields": ("state", "user", "tier", "model", "timeline")}),
+        (
+            _("Settings"),
+            {
+                "classes": ["tab"],
+                "fields": (
+                    "prompt",
+                    "negative_prompt",
+                    "size",
+                    "steps",
+                    "cfg_scale",
+                    "sampler",
+                    "seed",
+                    "resolved_seed",
+                ),
+            },
+        ),
+        (
+            _("Charge"),
+            {
+                "classes": ["tab"],
+                "fields": ("quoted_credits", "credits_consumed", "duration_seconds"),
+            },
+        ),
+        (
+            _("Record"),
+            {
+                "classes": ["tab"],
+                "fields": (
+                    "id",
+                    "batch_id",
+                    "batch_index",
+                    "batch_size",
+                    "retried_from",
+                    "request_id",
+                    "attempt",
+                    "worker_id",
+                    "lease_expires_at",
+                    "deadline_at",
+                    "pass_size",
+                    "error_code",
+                    "error_message",
+                ),
+            },
+        ),
+    )
+
+    @labelled(_("Status"), COLOURS)
+    def state(self, job: GenerationJob) -> tuple[str, str]:
+        return job.status, job.get_status_display()
+
+    @admin.display(description=_("Size"))
+    def size(self, job: GenerationJob) -> str:
+        return f"{job.width} × {job.height}"
+
+    @admin.display(description=_("Timeline"))
+    def timeline(self, job: GenerationJob) -> str:
+        return render_to_string("staff/job_timeline.html", job_timeline(job))
+
+    def has_run_jobs_permission(
+        self, request: HttpRequest, object_id: str | None = None
+    ) -> bool:
+        user: Any = request.user
+        return bool(user.has_perm("generation.change_generationjob"))
+
+    @dialog_action(
+        description=_("Cancel"),
+        url_path="cancel",
+        permissions=["run_jobs"],
+        dialog=CANCEL_JOB,
+    )
+    def cancel(
+        self, request: HttpRequest, form: DialogForm, object_id: str
+    ) -> HttpResponse:
+        job = get_object_or_404(GenerationJob, pk=UUID(object_id))
+
+        def work() -> str:
+            with acting_as(user_actor(job.user_id)):
+                now = cancel_job(user_id=job.user_id, job_id=job.pk)
+            self.log_change(request, job, "cancel")
+            return _what_cancelling_did(now)
+
+        return run_dialog(
+            request, form, dialog=CANCEL_JOB, done=_page(job.pk), work=work
+        )
+
+    @dialog_action(
+        description=_("Retry"),
+        url_path="retry",
+        permissions=["run_jobs"],
+        dialog=RETRY_JOB,
+    )
+    def retry(
+        self, request: HttpRequest, form: DialogForm, object_id: str
+    ) -> HttpResponse:
+        jobs = GenerationJob.objects.select_related("user")
+        job = get_object_or_404(jobs, pk=UUID(object_id))
+
+        def work() -> str:
+            with acting_as(user_actor(job.user_id)):
+                [again] = retry_job(user=job.user, job=job)
+            self.log_change(request, job, f"retry: {again.pk}")
+            return gettext("Submitted again as job %(id)s.") % {"id": again.pk}
+
+        return run_dialog(
+            request, form, dialog=RETRY_JOB, done=_page(job.pk), work=work
+        )
+
+
+def _page(job_id: UUID) -> str:
+    return reverse("admin:generation_generationjob_change", args=[job_id])
+
+
+def _what_cancelling_did(job: GenerationJob) -> str:
+    if job.status == JobStatus.CANCELLED:
+        return gettext("The job is cancelled.")
+    if job.cancel_requested_at is not None and job.status == JobStatus.IN_PROGRESS:
+        return gettext("The worker was asked to stop.")
+    return gettext("The job had ended already.")
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin[Worker]):
+    COLOURS: ClassVar = {"live": "success", "silent": "danger"}
+
+    list_display = (
+        "name",
+        "state",
+        "hardware_class",
+        "memory",
+        "tiers",
+        "warm_models",
+        "started_at",
+        "heartbeat_at",
+    )
+    ordering = ("name", "id")
+    search_fields = ()
+
+    @labelled(_("State"), COLOURS)
+    def state(self, worker: Worker) -> tuple[str, str]:
+        live = timezone.now() - worker.heartbeat_at < WORKER_SILENCE
+        return ("live", gettext("Live")) if live else ("silent", gettext("Silent"))
+
+    @admin.display(description=_("Memory"))
+    def memory(self, worker: Worker) -> str:
+        return filesizeformat(worker.device_memory)

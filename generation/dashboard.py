@@ -1,0 +1,66 @@
+"""The first page of the staff console; unfold calls `show_dashboard` by its name."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext
+
+from billing.overview import CreditDay, credits_by_day
+from billing.services.audit_record import get_last_audit
+from generation.overview import (
+    live_workers,
+    queue_by_tier,
+    recent_failures,
+    running_jobs,
+)
+
+FAILURES_WITHIN = timedelta(hours=24)
+CREDIT_DAYS = 30
+
+
+def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what this member of staff may see; the rest is left out."""
+    user: Any = request.user
+    if user.has_perm("generation.view_generationjob"):
+        context["queue"] = _queue()
+    if user.has_perm("billing.view_credittransaction"):
+        context["credits"] = _credits(credits_by_day(CREDIT_DAYS))
+    return context
+
+
+def _queue() -> dict[str, Any]:
+    tiers = queue_by_tier()
+    return {
+        "tiers": tiers,
+        "waiting": sum(tier.waiting for tier in tiers),
+        "running": running_jobs(),
+        "workers": list(live_workers()),
+        "failures": recent_failures(FAILURES_WITHIN),
+    }
+
+
+def _credits(days: list[CreditDay]) -> dict[str, Any]:
+    labels = [f"{day.day:%m-%d}" for day in days]
+    granted = [day.granted for day in days]
+    used = [day.used for day in days]
+    return {
+        "granted": sum(granted),
+        "used": sum(used),
+        "granted_chart": _chart(labels, gettext("Granted"), granted, 300),
+        "used_chart": _chart(labels, gettext("Used"), used, 700),
+        "audit": get_last_audit(),
+    }
+
+
+def _chart(labels: list[str], title: str, values: list[int], shade: int) -> str:
+    """Chart.js's data as JSON; `shade` of the console's primary colour."""
+    bars = {
+        "label": title,
+        "data": values,
+        "backgroundColor": f"var(--color-primary-{shade})",
+    }
+    return json.dumps({"labels": labels, "datasets": [bars]})

@@ -1,0 +1,182 @@
+"""What the pages of the staff console have in common.
+
+Lists stay quick on tables of millions: rows come by an index, are counted up to
+LARGEST_COUNT only, and are searched by what has an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import action as unfold_action
+from unfold.decorators import display as unfold_display
+from unfold.forms import BaseDialogForm
+
+from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.errors import PingvasError
+
+if TYPE_CHECKING:
+    # The package has no types; its class is Django's with more attributes.
+    from django.contrib.admin import ModelAdmin
+    from django.forms import Form as _DialogForm
+else:
+    from unfold.admin import ModelAdmin
+
+    _DialogForm = BaseDialogForm
+
+# Later pages are reached by filters and search, not by leafing.
+LARGEST_COUNT = 10_000
+
+M = TypeVar("M", bound=Model)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class BoundedPaginator(Paginator[Any]):
+    """Counts no further than LARGEST_COUNT."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by()[:LARGEST_COUNT].count()
+
+
+class StaffAdmin(ModelAdmin[M]):
+    """A list by key, searched by ids and by the start of its owner's e-mail address."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    # Any other order than the index's would sort the whole table.
+    sortable_by = ()
+    # Among Django's own is the deletion of everything that is ticked.
+    actions = None
+    # Asks Django for the search box; `get_search_results` does the search.
+    search_fields: ClassVar[tuple[str, ...]] = ("id",)
+    search_ids: ClassVar[tuple[str, ...]] = ("id", "user_id")
+    search_email: ClassVar[str] = "user__email"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip().lower()
+        return (queryset.filter(self.matches(term)) if term else queryset), False
+
+    def matches(self, term: str) -> Q:
+        """What the search box finds for `term`, which is in lower case."""
+        try:
+            number = UUID(term)
+        except ValueError:
+            return Q((f"{self.search_email}__startswith", term))
+        found = Q()
+        for name in self.search_ids:
+            found |= Q((name, number))
+        return found
+
+
+class ReadOnlyAdmin(StaffAdmin[M]):
+    """Rows that only services write: seen by those with the view permission."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> bool:
+        return False
+
+
+class ChangedFieldsAdmin(StaffAdmin[M]):
+    """Writes the fields that staff changed, and so undoes nobody else's change."""
+
+    def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        obj.save(update_fields=sorted(columns.intersection(form.changed_data)))
+
+
+class DialogForm(_DialogForm):
+    """A form in a dialog of a row's page, which also shows what a service refuses."""
+
+    def render_before_template(self) -> str:
+        lines = format_html_join(
+            "", "<p>{}</p>", ((error,) for error in self.non_field_errors())
+        )
+        return (
+            format_html('<div class="staff-refusal">{}</div>', lines) if lines else ""
+        )
+
+    def refuse(self, error: PingvasError) -> None:
+        named = {
+            name: words
+            for name, words in (error.fields or {}).items()
+            if name in self.fields
+        }
+        for name, words in named.items():
+            self.add_error(name, words)
+        if not named:
+            self.add_error(None, str(error.words))
+
+
+def run_dialog(
+    request: HttpRequest,
+    form: DialogForm,
+    *,
+    dialog: dict[str, Any],
+    done: str,
+    work: Callable[[], str],
+) -> HttpResponse:
+    """Answer a dialog: do `work` as the service, all or nothing, and go to `done`.
+
+    `work` answers the words of success. A refusal is shown where the form stands.
+    """
+    try:
+        with acting_as(SERVICE):
+            words = work()
+    except PingvasError as error:
+        form.refuse(error)
+        context = {
+            "dialog": dialog,
+            "form": form,
+            "form_submit_text": dialog.get("form_submit_text", ""),
+        }
+        return render(request, "unfold/helpers/dialog.html", context)
+    messages.success(request, words)
+    return HttpResponse(headers={"HX-Redirect": done})
+
+
+def dialog_action(**options: Any) -> Callable[[F], F]:
+    """Unfold's action of a row's page; with a dialog, so that it comes as a POST.
+
+    `permissions` name methods `has_<name>_permission`: for one with a dot the package
+    asks the database at every start, and a process could not start before it.
+    """
+    return cast("Callable[[F], F]", unfold_action(**options))
+
+
+def labelled(description: Any, colours: Mapping[Any, str]) -> Callable[[F], F]:
+    """A column shown as a coloured label: the method answers (value, words)."""
+    return cast(
+        "Callable[[F], F]",
+        unfold_display(description=description, label=dict(colours)),
+    )
+
+
+def link(url: str, words: Any) -> SafeString:
+    return format_html('<a class="staff-link" href="{}">{}</a>', url, words)

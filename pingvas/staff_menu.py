@@ -1,0 +1,87 @@
+"""The staff console's menu and dashboard, as django-unfold reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _style(request: HttpRequest) -> str:
+    return static("staff.css")
+
+
+def _may_view(permission: str) -> Callable[[HttpRequest], bool]:
+    def allowed(request: HttpRequest) -> bool:
+        user: Any = request.user
+        return bool(user.has_perm(permission))
+
+    return allowed
+
+
+def _entry(title: Any, icon: str, model: str) -> dict[str, Any]:
+    """`model`: app and model, `billing.credithold`."""
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": _may_view(f"{app}.view_{name}"),
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": _("Pingvas staff"),
+    "SITE_HEADER": _("Pingvas staff"),
+    "STYLES": [_style],
+    "DASHBOARD_CALLBACK": "generation.dashboard.show_dashboard",
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "items": [
+                    {
+                        "title": _("Dashboard"),
+                        "icon": "monitoring",
+                        "link": reverse_lazy("admin:index"),
+                    },
+                    _entry(_("Users"), "person", "accounts.user"),
+                ],
+            },
+            {
+                "title": _("Pictures"),
+                "separator": True,
+                "items": [
+                    _entry(_("Jobs"), "list_alt", "generation.generationjob"),
+                    _entry(_("Images"), "image", "gallery.image"),
+                    _entry(_("Models"), "model_training", "modelhub.aimodel"),
+                    _entry(_("Workers"), "memory", "generation.worker"),
+                ],
+            },
+            {
+                "title": _("Credits"),
+                "separator": True,
+                "items": [
+                    _entry(_("Ledger"), "receipt_long", "billing.credittransaction"),
+                    _entry(_("Holds"), "lock_clock", "billing.credithold"),
+                    _entry(
+                        _("Subscriptions"), "card_membership", "billing.subscription"
+                    ),
+                ],
+            },
+            {
+                "title": _("House"),
+                "separator": True,
+                "items": [
+                    _entry(
+                        _("Schedule"), "schedule", "django_celery_beat.periodictask"
+                    ),
+                    _entry(_("Staff groups"), "group", "auth.group"),
+                ],
+            },
+        ],
+    },
+}

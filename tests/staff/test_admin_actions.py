@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.urls import reverse
+
+from accounts.models import User
+from accounts.staff_groups import STAFF_GROUPS
+from billing.models import CreditTransaction
+from billing.selectors import get_balance_summary
+from generation.models import GenerationJob
+from modelhub.models import AIModel
+from pingvas.core.db.actor import SERVICE, acting_as
+from tests.billing.factories import make_job
+from tests.staff.world import make_rows, row_page, staff_client
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def rows():
+    return make_rows("alice")
+
+
+def act(client, row, action, **form):
+    kind = row._meta.label_lower.replace(".", "_")
+    url = reverse(f"admin:{kind}_{action}", args=[row.pk])
+    return client.post(url, {"_form_submitted": "on", **form})
+
+
+def adjust(client, user, amount, reason="a gift", key=None):
+    return act(client, user, "adjust", amount=amount, reason=reason, key=key or uuid4())
+
+
+def balance(user):
+    with acting_as(SERVICE):
+        return get_balance_summary(user.pk).balance
+
+
+def test_finance_adjusts_credits_and_the_ledger_says_who_and_why(rows, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "billing.services.grants.announce_balance",
+        lambda user_id, **figures: told.append((user_id, figures["balance"])),
+    )
+    finance = staff_client("fay", "finance")
+    answer = adjust(finance, rows.user, 40, "goodwill for a lost picture")
+    assert answer["HX-Redirect"] == row_page(rows.user)
+    assert balance(rows.user) == 390
+    assert told == [(rows.user.pk, 390)]
+    with acting_as(SERVICE):
+        posting = CreditTransaction.objects.filter(user=rows.user).latest("sequence")
+        fay = User.objects.get(email="fay@example.com")
+    assert (posting.type, posting.amount) == ("admin_adjustment", 40)
+    assert posting.description == f"staff {fay.pk}: goodwill for a lost picture"
+    page = finance.get(row_page(rows.user)).content.decode()
+    assert "goodwill for a lost picture" in page
+    assert "+40 credits. The balance is 390." in page
+
+
+def test_a_second_click_books_nothing(rows):
+    finance = staff_client("fay", "finance")
+    key = uuid4()
+    for _click in range(2):
+        assert adjust(finance, rows.user, 40, key=key).status_code == 200
+    assert balance(rows.user) == 390
+
+
+def test_an_adjustment_below_zero_is_refused_in_the_dialog(rows):
+    finance = staff_client("fay", "finance")
+    answer = adjust(finance, rows.user, -351)
+    assert "HX-Redirect" not in answer
+    assert "The balance does not cover this change." in answer.content.decode()
+    assert balance(rows.user) == 350
+
+
+@pytest.mark.parametrize(("amount", "reason"), [(0, "why"), (5, "  "), ("", "why")])
+def test_an_adjustment_without_amount_or_reason_is_refused(rows, amount, reason):
+    finance = staff_client("fay", "finance")
+    assert "HX-Redirect" not in adjust(finance, rows.user, amount, reason)
+    assert balance(rows.user) == 350
+
+
+def test_opening_the_dialog_changes_nothing(rows):
+    finance = staff_client("fay", "finance")
+    url = reverse("admin:accounts_user_adjust", args=[rows.user.pk])
+    page = finance.get(url, {"amount": 5, "reason": "by link"})
+    assert 'name="reason"' in page.content.decode()
+    assert balance(rows.user) == 350
+
+
+def test_support_may_not_adjust_credits(rows):
+    support = staff_client("sam", "support")
+    assert adjust(support, rows.user, 5).status_code == 403
+    assert "adjust-credits" not in support.get(row_page(rows.user)).content.decode()
+    assert balance(rows.user) == 350
+
+
+def test_support_cancels_a_waiting_job_and_its_hold_is_given_back(rows):
+    support = staff_client("sam", "support")
+    answer = act(support, rows.job, "cancel")
+    assert answer["HX-Redirect"] == row_page(rows.job)
+    with acting_as(SERVICE):
+        rows.job.refresh_from_db()
+        rows.hold.refresh_from_db()
+    assert (rows.job.status, rows.hold.status) == ("cancelled", "released")
+    assert "The job is cancelled." in support.get(row_page(rows.job)).content.decode()
+
+
+def test_a_running_job_is_asked_to_stop(rows):
+    job = make_job(rows.user.id, "in_progress")
+    support = staff_client("sam", "support")
+    act(support, job, "cancel")
+    with acting_as(SERVICE):
+        job.refresh_from_db()
+    assert job.status == "in_progress"
+    assert job.cancel_requested_at is not None
+
+
+def test_support_retries_a_failed_job_as_its_owner(rows):
+    with acting_as(SERVICE):
+        AIModel.objects.filter(pk=rows.model.pk).update(name="starter")
+    failed = make_job(rows.user.id, "failed", seed=7, resolved_seed=7)
+    support = staff_client("sam", "support")
+    answer = act(support, failed, "retry")
+    assert answer["HX-Redirect"] == row_page(failed)
+    with acting_as(SERVICE):
+        again = GenerationJob.objects.get(retried_from=failed)
+    assert (again.user_id, again.status, again.seed) == (rows.user.pk, "queued", 7)
+
+
+def test_a_retry_that_the_service_refuses_says_so_and_queues_nothing(rows):
+    support = staff_client("sam", "support")
+    answer = act(support, rows.job, "retry")
+    assert "HX-Redirect" not in answer
+    assert "This job has not ended yet." in answer.content.decode()
+    with acting_as(SERVICE):
+        assert not GenerationJob.objects.filter(retried_from=rows.job).exists()
+
+
+def test_finance_may_neither_cancel_nor_retry(rows):
+    finance = staff_client("fay", "finance")
+    for action in ("cancel", "retry"):
+        assert act(finance, rows.job, action).status_code == 403
+    with acting_as(SERVICE):
+        rows.job.refresh_from_db()
+    assert rows.job.status == "queued"
+
+
+def account(user, **over):
+    return {"email": user.email, "display_name": "", "is_active": "on", **over}
+
+
+def test_support_closes_an_account_but_grants_neither_rights_nor_tiers(rows):
+    support = staff_client("sam", "support")
+    form = account(rows.user, tier="enterprise", is_staff="on", is_superuser="on")
+    form.pop("is_active")
+    assert support.post(row_page(rows.user), form).status_code == 302
+    with acting_as(SERVICE):
+        user = User.objects.get(pk=rows.user.pk)
+    assert not user.is_active
+    assert (user.tier, user.is_staff, user.is_superuser) == ("free", False, False)
+
+
+def test_support_changes_neither_colleagues_nor_passwords(rows):
+    support = staff_client("sam", "support")
+    staff_client("dana", superuser=True)
+    with acting_as(SERVICE):
+        dana = User.objects.get(email="dana@example.com")
+    form = account(dana, email="sam2@example.com")
+    assert support.post(row_page(dana), form).status_code == 403
+    password = reverse("admin:auth_user_password_change", args=[rows.user.pk])
+    assert support.get(password).status_code == 403
+    assert support.get(reverse("admin:accounts_user_add")).status_code == 403
+
+
+def test_the_superuser_makes_an_account_with_one_spelling_of_its_address():
+    boss = staff_client("dana", superuser=True)
+    secret = "a long enough password"
+    form = {"email": "New@Example.com", "usable_password": "true"}
+    answer = boss.post(
+        reverse("admin:accounts_user_add"),
+        {**form, "password1": secret, "password2": secret},
+    )
+    assert answer.status_code == 302
+    with acting_as(SERVICE):
+        made = User.objects.get(email="new@example.com")
+    assert made.check_password(secret)
+
+
+def test_saving_an_account_undoes_no_change_made_meanwhile(rows, monkeypatch):
+    boss = staff_client("dana", superuser=True)
+    written = []
+    monkeypatch.setattr(
+        User, "save", lambda self, **options: written.append(options["update_fields"])
+    )
+    form = account(rows.user, tier="pro")
+    assert boss.post(row_page(rows.user), form).status_code == 302
+    assert written == [["tier"]]
+
+
+def test_the_groups_are_brought_back_to_what_is_declared(capsys):
+    for _time in range(2):
+        call_command("sync_staff_groups")
+        Group.objects.get(name="finance").permissions.clear()
+    call_command("sync_staff_groups")
+    for name, wanted in STAFF_GROUPS.items():
+        held = Group.objects.get(name=name).permissions.all()
+        assert {f"{one.content_type.app_label}.{one.codename}" for one in held} == set(
+            wanted
+        )
+    assert Group.objects.count() == len(STAFF_GROUPS)
