@@ -166,14 +166,16 @@ def test_a_job_tells_its_life_in_order(boss, rows):
         queued_at=Now(),
         started_at=Now(),
         completed_at=Now(),
-        timings={"denoising": 1234},
+        timings={"waiting": 7, "loading": 8, "denoising": 1234},
         error_code="out_of_memory",
         error_message="The picture did not fit.",
     )
     page = boss.get(row_page(job)).content.decode()
     told = [page.index(word) for word in ("Submitted", "Started", "Ended: Failed")]
     assert told == sorted(told)
-    assert "1234 ms" in page
+    phases = [page.index(time) for time in ("7 ms", "8 ms", "1234 ms")]
+    assert phases == sorted(phases)
+    assert "(&#x27;failed&#x27;" not in page
     assert "The picture did not fit." in page
 
 
