@@ -76,7 +76,6 @@ def test_the_timetable_opens_and_its_declared_entries_keep_what_they_do(boss):
 
 def test_a_stranger_and_a_plain_user_are_sent_to_the_sign_in(client, rows):
     for visitor in (client, staff_client("eve")):
-        visitor.session.save()
         if visitor is not client:
             with acting_as(SERVICE):
                 User.objects.filter(email="eve@example.com").update(is_staff=False)
@@ -192,7 +191,7 @@ def test_a_paused_model_is_written_alone(boss, rows):
     assert rows.model.name == "starter-alice"
 
 
-def test_support_removes_a_reported_picture(rows, django_capture_on_commit_callbacks):
+def test_support_removes_a_reported_picture(rows):
     support = staff_client("sam", "support")
     answer = support.post(row_page(rows.image, "delete"), {"post": "yes"})
     assert answer.status_code == 302
