@@ -1,0 +1,160 @@
+"""The autoencoder: 128 x 128 pixels to 8 x 8 latents of 16 channels and back.
+
+`AutoencoderTiny` has no normalisation, so a flat colour stays a number that passes
+through; it is started as a plain average of blocks of pixels, colours right from the
+first step, and learns the outlines on top of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from PIL import Image
+from torch import nn
+
+from workers.starter.scenes import Scene, draw_scenes, object_mask, render_scenes
+from workers.starter.training import AveragedWeights, Run, Schedule, train
+
+LATENT_CHANNELS = 16
+STAGES = 5
+ENCODER_WIDTH = 32
+DECODER_WIDTH = 48
+BATCH = 16
+# Raw colours lie in 0 to 1 with about this mean and spread.
+COLOUR_MEAN, COLOUR_SPREAD = 0.47, 0.33
+# Noise on the latents in training, in units of their spread: the denoiser is never
+# exact, and pictures must not depend on what it cannot hit.
+LATENT_NOISE = 0.1
+MOMENTS_WEIGHT = 0.01
+OBJECT_WEIGHT = 3.0
+EDGE_WEIGHT = 4.0
+PREVIEWS = 32
+
+
+def build_autoencoder() -> AutoencoderTiny:
+    model = AutoencoderTiny(
+        encoder_block_out_channels=(ENCODER_WIDTH,) * STAGES,
+        decoder_block_out_channels=(DECODER_WIDTH,) * STAGES,
+        num_encoder_blocks=(0, 0, 1, 2, 2),
+        num_decoder_blocks=(2, 2, 2, 1, 0),
+        latent_channels=LATENT_CHANNELS,
+    )
+    start_as_block_average(model)
+    return model
+
+
+def plain_convolutions(half: nn.Module) -> Iterator[nn.Conv2d]:
+    return (layer for layer in half.layers if isinstance(layer, nn.Conv2d))
+
+
+def carry_colours(conv: nn.Conv2d, scale: float, shift: float = 0.0) -> None:
+    """Let the first three channels pass, averaging 2 x 2 where the stride is 2."""
+    conv.weight[:3] = 0
+    for channel in range(3):
+        if conv.stride == (2, 2):
+            conv.weight[channel, channel, 1:, 1:] = scale / 4
+        else:
+            conv.weight[channel, channel, 1, 1] = scale
+        if conv.bias is not None:
+            conv.bias[channel] = shift
+
+
+@torch.no_grad()
+def start_as_block_average(model: AutoencoderTiny) -> None:
+    encoding = list(plain_convolutions(model.encoder))
+    decoding = list(plain_convolutions(model.decoder))
+    for conv in encoding[:-1]:
+        carry_colours(conv, 1)
+    carry_colours(encoding[-1], 1 / COLOUR_SPREAD, -COLOUR_MEAN / COLOUR_SPREAD)
+    carry_colours(decoding[0], COLOUR_SPREAD, COLOUR_MEAN)
+    for conv in decoding[1:]:
+        carry_colours(conv, 1)
+    for half in (model.encoder, model.decoder):
+        for layer in half.layers:
+            if hasattr(layer, "fuse"):
+                layer.conv[-1].weight[:3] *= 0.05
+                layer.conv[-1].bias[:3] = 0
+
+
+def to_tensor(pictures: np.ndarray[Any, Any]) -> torch.Tensor:
+    """RGB bytes (N, H, W, 3) to floats from -1 to 1 (N, 3, H, W), channels last."""
+    values = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
+    return values.div_(127.5).sub_(1)
+
+
+def to_pictures(values: torch.Tensor) -> np.ndarray[Any, Any]:
+    """The inverse of `to_tensor`."""
+    pixels = values.float().add(1).mul(127.5).round().clamp(0, 255)
+    return pixels.byte().permute(0, 2, 3, 1).numpy()
+
+
+def pixel_weights(scenes: list[Scene]) -> torch.Tensor:
+    """More for the object than for its background, most for its outline."""
+    masks = torch.from_numpy(np.stack([object_mask(scene) for scene in scenes]))
+    masks = masks[:, None]
+    high = nn.functional.max_pool2d(masks, 3, stride=1, padding=1)
+    low = -nn.functional.max_pool2d(-masks, 3, stride=1, padding=1)
+    return 1 + OBJECT_WEIGHT * masks + EDGE_WEIGHT * (high - low)
+
+
+def moments_loss(latents: torch.Tensor) -> torch.Tensor:
+    """How far each channel is from mean 0 and spread 1, what a denoiser likes best."""
+    spread, mean = torch.std_mean(latents, dim=(0, 2, 3))
+    return (mean**2 + (spread - 1) ** 2).mean()
+
+
+def reconstruction_loss(model: AutoencoderTiny, scenes: list[Scene]) -> torch.Tensor:
+    pictures = to_tensor(render_scenes(scenes))
+    with torch.autocast("cpu", torch.bfloat16):
+        latents = model.encode(pictures).latents
+        noisy = latents + LATENT_NOISE * torch.randn_like(latents)
+        error = (model.decode(noisy).sample.float() - pictures).abs()
+    weighted = (pixel_weights(scenes) * (error + 2 * error**2)).mean()
+    return weighted + MOMENTS_WEIGHT * moments_loss(latents.float())
+
+
+@torch.no_grad()
+def inspect(run: Run) -> dict[str, Any]:
+    """Errors of the averaged model in levels of 255, and a picture to look at."""
+    model = build_autoencoder().eval()
+    run.average.copy_to(model)
+    scenes = draw_scenes(count=PREVIEWS, seed=1, held_out=True)
+    originals = render_scenes(scenes)
+    latents = model.encode(to_tensor(originals)).latents
+    restored = to_pictures(model.decode(latents).sample)
+    masks = np.stack([object_mask(scene) for scene in scenes])[..., None]
+    error = np.abs(restored.astype(float) - originals)
+    rows = np.stack([originals, restored], axis=1).reshape(-1, 8, *originals.shape[1:])
+    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+    Image.fromarray(sheet).save(run.folder / f"{run.name}.png")
+    return {
+        "object_error": round(float((error * masks).sum() / masks.sum() / 3), 2),
+        "background_error": round(
+            float((error * (1 - masks)).sum() / (1 - masks).sum() / 3), 2
+        ),
+        "latent_spread": [round(s, 2) for s in latents.std(dim=(0, 2, 3)).tolist()],
+    }
+
+
+def train_autoencoder(*, folder: Path, steps: int, rate: float = 1.5e-3) -> None:
+    torch.manual_seed(0)
+    model = build_autoencoder().to(memory_format=torch.channels_last)
+    run = Run(
+        name="autoencoder",
+        folder=folder,
+        model=model,
+        optimizer=torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-4),
+        average=AveragedWeights(model, decay=0.995),
+        schedule=Schedule(rate=rate, steps=steps),
+        batch=BATCH,
+    )
+
+    def loss_of(step: int) -> torch.Tensor:
+        return reconstruction_loss(model, draw_scenes(count=BATCH, seed=1000 + step))
+
+    train(run, loss_of, inspect)
