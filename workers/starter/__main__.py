@@ -7,21 +7,68 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
+from transformers import CLIPTokenizer
 
-from workers.starter.autoencoder import train_autoencoder
+from workers.starter.autoencoder import load_autoencoder, train_autoencoder
+from workers.starter.denoiser import Denoiser, train_denoiser
+from workers.starter.examination import draw_questions, mark_pictures, shares
+from workers.starter.pipeline import assemble_pipeline, draw_pictures
+from workers.starter.sheets import save_sheet
+from workers.starter.tokenizer import train_tokenizer
+
+QUESTIONS_IN_TRAINING = 40
+
+
+def prepare_tokenizer(folder: Path) -> CLIPTokenizer:
+    place = folder / "tokenizer"
+    if not place.exists():
+        train_tokenizer().save_pretrained(place)
+    return CLIPTokenizer.from_pretrained(place, local_files_only=True)
+
+
+def run_autoencoder(folder: Path, steps: int) -> None:
+    train_autoencoder(folder=folder, steps=steps)
+
+
+def run_denoiser(folder: Path, steps: int) -> None:
+    autoencoder = load_autoencoder(folder)
+    questions = draw_questions(QUESTIONS_IN_TRAINING)
+
+    def judge(denoiser: Denoiser, scaling_factor: float) -> dict[str, Any]:
+        pipeline = assemble_pipeline(
+            autoencoder=autoencoder, denoiser=denoiser, scaling_factor=scaling_factor
+        )
+        pictures = draw_pictures(pipeline, [question.prompt for question in questions])
+        save_sheet(folder / "denoiser.png", pictures, columns=8)
+        return shares(mark_pictures([q.scene for q in questions], pictures))
+
+    train_denoiser(
+        folder=folder,
+        autoencoder=autoencoder,
+        tokenizer=prepare_tokenizer(folder),
+        steps=steps,
+        judge=judge,
+    )
+
+
+STAGES = {"autoencoder": (run_autoencoder, 4000), "denoiser": (run_denoiser, 8000)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="workers.starter", description=__doc__)
-    parser.add_argument("stage", choices=["autoencoder"])
+    parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--folder", type=Path, default=Path(".pingvas/training"))
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, help="length of the whole schedule")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    train_autoencoder(folder=arguments.folder, steps=arguments.steps)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    stage, steps = STAGES[arguments.stage]
+    stage(arguments.folder, arguments.steps or steps)
 
 
-main()
+if __name__ == "__main__":
+    main()

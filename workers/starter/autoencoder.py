@@ -14,10 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
-from PIL import Image
 from torch import nn
 
-from workers.starter.scenes import Scene, draw_scenes, object_mask, render_scenes
+from workers.starter.scenes import (
+    SIDE,
+    Scene,
+    draw_scenes,
+    object_mask,
+    render_scenes,
+)
+from workers.starter.sheets import save_sheet
 from workers.starter.training import AveragedWeights, Run, Schedule, train
 
 LATENT_CHANNELS = 16
@@ -25,6 +31,9 @@ STAGES = 5
 ENCODER_WIDTH = 32
 DECODER_WIDTH = 48
 BATCH = 16
+# Most steps see square cuts around objects, four times as many for the same work.
+CUT = SIDE // 2
+WHOLE_EVERY = 4
 # Raw colours lie in 0 to 1 with about this mean and spread.
 COLOUR_MEAN, COLOUR_SPREAD = 0.47, 0.33
 # Noise on the latents in training, in units of their spread: the denoiser is never
@@ -93,13 +102,36 @@ def to_pictures(values: torch.Tensor) -> np.ndarray[Any, Any]:
     return pixels.byte().permute(0, 2, 3, 1).numpy()
 
 
+def contrast(scene: Scene) -> float:
+    difference = np.subtract(scene.object_rgb, scene.background_rgb)
+    return float(np.linalg.norm(difference))
+
+
 def pixel_weights(scenes: list[Scene]) -> torch.Tensor:
-    """More for the object than for its background, most for its outline."""
+    """More for the object than for its background, most for its outline.
+
+    Faint objects count as much as strong ones, whose errors are larger numbers.
+    """
     masks = torch.from_numpy(np.stack([object_mask(scene) for scene in scenes]))
     masks = masks[:, None]
     high = nn.functional.max_pool2d(masks, 3, stride=1, padding=1)
     low = -nn.functional.max_pool2d(-masks, 3, stride=1, padding=1)
-    return 1 + OBJECT_WEIGHT * masks + EDGE_WEIGHT * (high - low)
+    faintness = [min(4.0, 200 / contrast(scene)) for scene in scenes]
+    weights = OBJECT_WEIGHT * masks + EDGE_WEIGHT * (high - low)
+    return 1 + weights * torch.tensor(faintness)[:, None, None, None]
+
+
+def cut_around(
+    scenes: list[Scene], planes: torch.Tensor, rng: np.random.Generator
+) -> torch.Tensor:
+    """A square of CUT pixels a side from each plane, near its object."""
+    cuts = []
+    for scene, plane in zip(scenes, planes, strict=True):
+        stray = rng.integers(-scene.radius, scene.radius + 1, size=2)
+        left = int(np.clip(scene.x + stray[0] - CUT // 2, 0, SIDE - CUT))
+        top = int(np.clip(scene.y + stray[1] - CUT // 2, 0, SIDE - CUT))
+        cuts.append(plane[:, top : top + CUT, left : left + CUT])
+    return torch.stack(cuts).contiguous(memory_format=torch.channels_last)
 
 
 def moments_loss(latents: torch.Tensor) -> torch.Tensor:
@@ -108,13 +140,23 @@ def moments_loss(latents: torch.Tensor) -> torch.Tensor:
     return (mean**2 + (spread - 1) ** 2).mean()
 
 
-def reconstruction_loss(model: AutoencoderTiny, scenes: list[Scene]) -> torch.Tensor:
-    pictures = to_tensor(render_scenes(scenes))
+def draw_batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures (N, 3, H, W) and the weights of their pixels (N, 1, H, W)."""
+    whole = step % WHOLE_EVERY == 0
+    scenes = draw_scenes(count=BATCH if whole else 4 * BATCH, seed=1000 + step)
+    planes = torch.cat([to_tensor(render_scenes(scenes)), pixel_weights(scenes)], 1)
+    if not whole:
+        planes = cut_around(scenes, planes, np.random.default_rng(step))
+    return planes[:, :3], planes[:, 3:]
+
+
+def reconstruction_loss(model: AutoencoderTiny, step: int) -> torch.Tensor:
+    pictures, weights = draw_batch(step)
     with torch.autocast("cpu", torch.bfloat16):
         latents = model.encode(pictures).latents
         noisy = latents + LATENT_NOISE * torch.randn_like(latents)
         error = (model.decode(noisy).sample.float() - pictures).abs()
-    weighted = (pixel_weights(scenes) * (error + 2 * error**2)).mean()
+    weighted = (weights * (error + 2 * error**2)).mean()
     return weighted + MOMENTS_WEIGHT * moments_loss(latents.float())
 
 
@@ -129,9 +171,8 @@ def inspect(run: Run) -> dict[str, Any]:
     restored = to_pictures(model.decode(latents).sample)
     masks = np.stack([object_mask(scene) for scene in scenes])[..., None]
     error = np.abs(restored.astype(float) - originals)
-    rows = np.stack([originals, restored], axis=1).reshape(-1, 8, *originals.shape[1:])
-    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-    Image.fromarray(sheet).save(run.folder / f"{run.name}.png")
+    pairs = np.stack([originals, restored], axis=1).reshape(-1, *originals.shape[1:])
+    save_sheet(run.folder / f"{run.name}.png", pairs, columns=8)
     return {
         "object_error": round(float((error * masks).sum() / masks.sum() / 3), 2),
         "background_error": round(
@@ -151,10 +192,19 @@ def train_autoencoder(*, folder: Path, steps: int, rate: float = 1.5e-3) -> None
         optimizer=torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-4),
         average=AveragedWeights(model, decay=0.995),
         schedule=Schedule(rate=rate, steps=steps),
-        batch=BATCH,
     )
 
     def loss_of(step: int) -> torch.Tensor:
-        return reconstruction_loss(model, draw_scenes(count=BATCH, seed=1000 + step))
+        return reconstruction_loss(model, step)
 
     train(run, loss_of, inspect)
+
+
+def load_autoencoder(folder: Path) -> AutoencoderTiny:
+    """The averaged autoencoder of a training folder."""
+    state = torch.load(folder / "autoencoder.pt", weights_only=True)
+    model = build_autoencoder()
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), state["average"], strict=True):
+            parameter.copy_(value)
+    return model.eval()

@@ -130,14 +130,14 @@ def choose_words(
 
 def english_parts(rng: np.random.Generator, said: Said) -> dict[str, str]:
     ground = f"{said.ground} background" if said.ground else ""
+    grounds = (with_article(ground or "-"), said.ground, ground)
     where = "at" if said.side in {"top", "bottom"} else "in"
     if said.side.endswith(("left", "right", "side", "edge")):
         where = pick(rng, ("on", "at"))
     return {
         "object": with_article(said.object) if chance(rng, 0.8) else said.object,
         "ground": with_article(ground) if ground and chance(rng, 0.3) else ground,
-        "on_ground": ground
-        and pick(rng, (f"on {with_article(ground)}", f"on {said.ground}", f"on {ground}")),
+        "on_ground": said.ground and f"on {pick(rng, grounds)}",
         "side": said.side,
         "at_side": said.side and f"{where} the {said.side}",
     }

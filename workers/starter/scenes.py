@@ -97,9 +97,7 @@ def draw_position(rng: np.random.Generator) -> tuple[int, int]:
     return column - 1, row - 1
 
 
-def compose_scene(
-    rng: np.random.Generator, combination: tuple[str, str, str]
-) -> Scene:
+def compose_scene(rng: np.random.Generator, combination: tuple[str, str, str]) -> Scene:
     """Scene of this kind, colour and background; the rest is drawn by chance."""
     kind, colour, background = combination
     size = str(rng.choice(list(SIZES)))

@@ -6,6 +6,8 @@ fall into smaller pieces.
 
 from __future__ import annotations
 
+import json
+
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
@@ -14,7 +16,7 @@ from workers.starter.scenes import draw_scenes
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 VOCABULARY = 1400
-WINDOW = 77
+WINDOW = 48
 SAMPLES = 40_000
 
 
@@ -38,8 +40,6 @@ def train_tokenizer(samples: int = SAMPLES) -> CLIPTokenizer:
 
 def as_clip(core: Tokenizer) -> CLIPTokenizer:
     """The same pairs in the class that a Stable Diffusion pipeline expects."""
-    import json
-
     state = json.loads(core.to_str())["model"]
     return CLIPTokenizer(
         vocab=state["vocab"],

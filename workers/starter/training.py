@@ -61,7 +61,6 @@ class Run:
     optimizer: torch.optim.Optimizer
     average: AveragedWeights
     schedule: Schedule
-    batch: int
     step: int = 0
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
