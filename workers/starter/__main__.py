@@ -6,18 +6,24 @@ A stage that was stopped goes on from its last checkpoint.
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import CLIPTokenizer
 
-from workers.starter.autoencoder import load_autoencoder, train_autoencoder
-from workers.starter.denoiser import Denoiser, train_denoiser
+from workers.starter.autoencoder import (
+    load_autoencoder,
+    polish_decoder,
+    train_autoencoder,
+)
+from workers.starter.denoiser import Denoiser, Lessons, train_denoiser
 from workers.starter.examination import draw_questions, mark_pictures, shares
-from workers.starter.pipeline import assemble_pipeline, draw_pictures
+from workers.starter.pipeline import WEIGHTS, assemble_pipeline, draw_pictures
 from workers.starter.sheets import save_sheet
 from workers.starter.tokenizer import train_tokenizer
+from workers.starter.training import load_average
 
 QUESTIONS_IN_TRAINING = 40
 
@@ -31,6 +37,10 @@ def prepare_tokenizer(folder: Path) -> CLIPTokenizer:
 
 def run_autoencoder(folder: Path, steps: int) -> None:
     train_autoencoder(folder=folder, steps=steps)
+
+
+def run_decoder(folder: Path, steps: int) -> None:
+    polish_decoder(folder=folder, steps=steps)
 
 
 def run_denoiser(folder: Path, steps: int) -> None:
@@ -54,7 +64,26 @@ def run_denoiser(folder: Path, steps: int) -> None:
     )
 
 
-STAGES = {"autoencoder": (run_autoencoder, 4000), "denoiser": (run_denoiser, 8000)}
+def run_export(folder: Path, _steps: int) -> None:
+    """Write the averaged weights in half precision, and the logs, for the product."""
+    autoencoder = load_autoencoder(folder)
+    denoiser = Denoiser(prepare_tokenizer(folder)).eval()
+    load_average(denoiser, folder / "denoiser.pt")
+    scaling_factor = Lessons.prepare(autoencoder, folder).scaling_factor
+    pipeline = assemble_pipeline(
+        autoencoder=autoencoder, denoiser=denoiser, scaling_factor=scaling_factor
+    )
+    pipeline.to(torch.float16).save_pretrained(WEIGHTS, safe_serialization=True)
+    for log in sorted(folder.glob("*.log.jsonl")):
+        shutil.copy(log, WEIGHTS / log.name)
+
+
+STAGES = {
+    "autoencoder": (run_autoencoder, 4000),
+    "denoiser": (run_denoiser, 10_000),
+    "decoder": (run_decoder, 2000),
+    "export": (run_export, 0),
+}
 
 
 def main() -> None:

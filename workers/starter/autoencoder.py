@@ -16,6 +16,7 @@ import torch
 from diffusers import AutoencoderTiny
 from torch import nn
 
+from workers.starter.examination import mark_pictures, shares
 from workers.starter.scenes import (
     SIDE,
     Scene,
@@ -24,7 +25,13 @@ from workers.starter.scenes import (
     render_scenes,
 )
 from workers.starter.sheets import save_sheet
-from workers.starter.training import AveragedWeights, Run, Schedule, train
+from workers.starter.training import (
+    AveragedWeights,
+    Run,
+    Schedule,
+    load_average,
+    train,
+)
 
 LATENT_CHANNELS = 16
 STAGES = 5
@@ -150,21 +157,24 @@ def draw_batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
     return planes[:, :3], planes[:, 3:]
 
 
-def reconstruction_loss(model: AutoencoderTiny, step: int) -> torch.Tensor:
+def reconstruction_loss(
+    model: AutoencoderTiny, step: int, *, frozen_encoder: bool = False
+) -> torch.Tensor:
     pictures, weights = draw_batch(step)
     with torch.autocast("cpu", torch.bfloat16):
-        latents = model.encode(pictures).latents
+        with torch.set_grad_enabled(not frozen_encoder):
+            latents = model.encode(pictures).latents
         noisy = latents + LATENT_NOISE * torch.randn_like(latents)
         error = (model.decode(noisy).sample.float() - pictures).abs()
     weighted = (weights * (error + 2 * error**2)).mean()
+    if frozen_encoder:
+        return weighted
     return weighted + MOMENTS_WEIGHT * moments_loss(latents.float())
 
 
 @torch.no_grad()
-def inspect(run: Run) -> dict[str, Any]:
-    """Errors of the averaged model in levels of 255, and a picture to look at."""
-    model = build_autoencoder().eval()
-    run.average.copy_to(model)
+def inspect(model: AutoencoderTiny, run: Run) -> dict[str, Any]:
+    """Errors in levels of 255, what the judge still recognises, a picture to see."""
     scenes = draw_scenes(count=PREVIEWS, seed=1, held_out=True)
     originals = render_scenes(scenes)
     latents = model.encode(to_tensor(originals)).latents
@@ -179,32 +189,59 @@ def inspect(run: Run) -> dict[str, Any]:
             float((error * (1 - masks)).sum() / (1 - masks).sum() / 3), 2
         ),
         "latent_spread": [round(s, 2) for s in latents.std(dim=(0, 2, 3)).tolist()],
+        **shares(mark_pictures(scenes, restored)),
     }
+
+
+def start_run(
+    name: str, part: nn.Module, *, folder: Path, steps: int, rate: float
+) -> Run:
+    return Run(
+        name=name,
+        folder=folder,
+        model=part,
+        optimizer=torch.optim.AdamW(part.parameters(), lr=rate, weight_decay=1e-4),
+        average=AveragedWeights(part, decay=0.995),
+        schedule=Schedule(rate=rate, steps=steps),
+    )
 
 
 def train_autoencoder(*, folder: Path, steps: int, rate: float = 1.5e-3) -> None:
     torch.manual_seed(0)
     model = build_autoencoder().to(memory_format=torch.channels_last)
-    run = Run(
-        name="autoencoder",
-        folder=folder,
-        model=model,
-        optimizer=torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-4),
-        average=AveragedWeights(model, decay=0.995),
-        schedule=Schedule(rate=rate, steps=steps),
+    run = start_run("autoencoder", model, folder=folder, steps=steps, rate=rate)
+
+    def judge(run: Run) -> dict[str, Any]:
+        averaged = build_autoencoder().eval()
+        run.average.copy_to(averaged)
+        return inspect(averaged, run)
+
+    train(run, lambda step: reconstruction_loss(model, step), judge)
+
+
+def polish_decoder(*, folder: Path, steps: int, rate: float = 6e-4) -> None:
+    """Train the decoder alone: the latents, and what learnt from them, stay valid."""
+    torch.manual_seed(0)
+    model = load_autoencoder(folder).to(memory_format=torch.channels_last)
+    run = start_run("decoder", model.decoder, folder=folder, steps=steps, rate=rate)
+
+    def judge(run: Run) -> dict[str, Any]:
+        averaged = load_autoencoder(folder)
+        run.average.copy_to(averaged.decoder)
+        return inspect(averaged, run)
+
+    train(
+        run,
+        # Scenes that the first training did not see.
+        lambda step: reconstruction_loss(model, 10**6 + step, frozen_encoder=True),
+        judge,
     )
-
-    def loss_of(step: int) -> torch.Tensor:
-        return reconstruction_loss(model, step)
-
-    train(run, loss_of, inspect)
 
 
 def load_autoencoder(folder: Path) -> AutoencoderTiny:
-    """The averaged autoencoder of a training folder."""
-    state = torch.load(folder / "autoencoder.pt", weights_only=True)
+    """The averaged autoencoder of a folder, with its polished decoder if any."""
     model = build_autoencoder()
-    with torch.no_grad():
-        for parameter, value in zip(model.parameters(), state["average"], strict=True):
-            parameter.copy_(value)
+    load_average(model, folder / "autoencoder.pt")
+    if (folder / "decoder.pt").exists():
+        load_average(model.decoder, folder / "decoder.pt")
     return model.eval()

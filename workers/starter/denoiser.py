@@ -27,7 +27,7 @@ LATENT_SIDE = SIDE // 2 ** (STAGES - 1)
 TEXT_WIDTH = 128
 WIDTHS = (96, 160)
 HEADS = (3, 5)
-BATCH = 64
+BATCH = 32
 SCENES = 60_000
 SCENES_SEED = 10
 # Linear betas leave hardly any signal at the last step: a picture starts from pure
@@ -115,7 +115,8 @@ class Lessons:
     scaling_factor: float
 
     @classmethod
-    def prepare(cls, autoencoder: AutoencoderTiny, cache: Path) -> Lessons:
+    def prepare(cls, autoencoder: AutoencoderTiny, folder: Path) -> Lessons:
+        cache = folder / "latents.npy"
         scenes = draw_scenes(count=SCENES, seed=SCENES_SEED)
         if not cache.exists():
             np.save(cache, encode_scenes(autoencoder, scenes).numpy())
@@ -167,17 +168,19 @@ def train_denoiser(
     tokenizer: CLIPTokenizer,
     steps: int,
     judge: Callable[[Denoiser, float], dict[str, Any]],
-    rate: float = 1e-3,
+    rate: float = 8e-4,
 ) -> None:
     torch.manual_seed(0)
-    lessons = Lessons.prepare(autoencoder, folder / "latents.npy")
+    lessons = Lessons.prepare(autoencoder, folder)
     model = Denoiser(tokenizer)
     noise = DDPMScheduler(**NOISE)
     run = Run(
         name="denoiser",
         folder=folder,
         model=model,
-        optimizer=torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01),
+        optimizer=torch.optim.AdamW(
+            model.parameters(), lr=rate, weight_decay=0.01, fused=True
+        ),
         average=AveragedWeights(model, decay=0.998),
         schedule=Schedule(rate=rate, steps=steps),
     )

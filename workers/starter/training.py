@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 WARM_UP_STEPS = 200
-SAVE_EVERY = 500
+SAVE_EVERY = 250
 LOG_EVERY = 100
 
 
@@ -51,6 +51,13 @@ class AveragedWeights:
                 parameter.copy_(value)
 
 
+def load_average(model: nn.Module, checkpoint: Path) -> None:
+    """Give a model the averaged weights of a checkpoint."""
+    average = AveragedWeights(model, decay=0)
+    average.values = torch.load(checkpoint, weights_only=True)["average"]
+    average.copy_to(model)
+
+
 @dataclass
 class Run:
     """A model in training, with all that a later process needs to go on with it."""
@@ -77,6 +84,18 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.values = state["average"]
         self.step, self.seconds = state["step"], state["seconds"]
+        self.forget_later_lines()
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / f"{self.name}.log.jsonl"
+
+    def forget_later_lines(self) -> None:
+        """Steps after the checkpoint are run again, and logged again."""
+        if self.log_file.exists():
+            lines = self.log_file.read_text().splitlines(keepends=True)
+            kept = [line for line in lines if json.loads(line)["step"] <= self.step]
+            self.log_file.write_text("".join(kept))
 
     def save(self) -> None:
         state = {
@@ -92,7 +111,7 @@ class Run:
 
     def log(self, figures: dict[str, Any]) -> None:
         line = {"step": self.step, "seconds": round(self.seconds), **figures}
-        with (self.folder / f"{self.name}.log.jsonl").open("a") as file:
+        with self.log_file.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
 
