@@ -25,7 +25,7 @@ from workers.starter.sheets import save_sheet
 from workers.starter.tokenizer import train_tokenizer
 from workers.starter.training import load_average
 
-QUESTIONS_IN_TRAINING = 40
+QUESTIONS_IN_TRAINING = 24
 
 
 def prepare_tokenizer(folder: Path) -> CLIPTokenizer:

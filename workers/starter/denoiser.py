@@ -28,7 +28,7 @@ TEXT_WIDTH = 128
 WIDTHS = (96, 160)
 HEADS = (3, 5)
 BATCH = 32
-SCENES = 60_000
+SCENES = 16_000
 SCENES_SEED = 10
 # Linear betas leave hardly any signal at the last step: a picture starts from pure
 # noise, so flat backgrounds must not be readable from it in training either.

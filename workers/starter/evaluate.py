@@ -6,6 +6,7 @@ The figures, a page that states them and a contact sheet are written beside the 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -69,6 +70,14 @@ def shares_where(
     return shares(chosen) if chosen else {}
 
 
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over all tensors' files, to tell which weights figures belong to."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.safetensors")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 def seconds_for_one(pipeline: StableDiffusionPipeline) -> float:
     draw_pictures(pipeline, ["a warm-up"], steps=2)
     started = time.monotonic()
@@ -102,6 +111,7 @@ def evaluate(folder: Path, count: int) -> dict[str, Any]:
     pictures, results = answer(pipeline, questions, GUIDANCE)
     save_sheet(folder / "sheet.png", pictures[:SHEET], columns=8)
     return {
+        "weights": fingerprint(folder),
         "prompts": count,
         "sampler": SAMPLER,
         "steps": STEPS,
