@@ -64,8 +64,8 @@ def build_autoencoder() -> AutoencoderTiny:
     return model
 
 
-def plain_convolutions(half: nn.Module) -> Iterator[nn.Conv2d]:
-    return (layer for layer in half.layers if isinstance(layer, nn.Conv2d))
+def plain_convolutions(layers: nn.Sequential) -> Iterator[nn.Conv2d]:
+    return (layer for layer in layers if isinstance(layer, nn.Conv2d))
 
 
 def carry_colours(conv: nn.Conv2d, scale: float, shift: float = 0.0) -> None:
@@ -82,8 +82,8 @@ def carry_colours(conv: nn.Conv2d, scale: float, shift: float = 0.0) -> None:
 
 @torch.no_grad()
 def start_as_block_average(model: AutoencoderTiny) -> None:
-    encoding = list(plain_convolutions(model.encoder))
-    decoding = list(plain_convolutions(model.decoder))
+    encoding = list(plain_convolutions(model.encoder.layers))
+    decoding = list(plain_convolutions(model.decoder.layers))
     for conv in encoding[:-1]:
         carry_colours(conv, 1)
     carry_colours(encoding[-1], 1 / COLOUR_SPREAD, -COLOUR_MEAN / COLOUR_SPREAD)
@@ -165,11 +165,11 @@ def reconstruction_loss(
         with torch.set_grad_enabled(not frozen_encoder):
             latents = model.encode(pictures).latents
         noisy = latents + LATENT_NOISE * torch.randn_like(latents)
-        error = (model.decode(noisy).sample.float() - pictures).abs()
-    weighted = (weights * (error + 2 * error**2)).mean()
-    if frozen_encoder:
-        return weighted
-    return weighted + MOMENTS_WEIGHT * moments_loss(latents.float())
+        error: torch.Tensor = (model.decode(noisy).sample.float() - pictures).abs()
+    weighted: torch.Tensor = (weights * (error + 2 * error**2)).mean()
+    if not frozen_encoder:
+        weighted += MOMENTS_WEIGHT * moments_loss(latents.float())
+    return weighted
 
 
 @torch.no_grad()

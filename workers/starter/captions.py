@@ -45,8 +45,13 @@ ENGLISH_OPENINGS = (
 )
 KOREAN_ENDINGS = ("그림", "이미지", "그려줘", "그려 주세요", "일러스트")
 # What may hang on a Korean noun: with and without a final consonant.
-PARTICLES = (("이", "가"), ("을", "를"), ("은", "는"), ("과", "와"), ("도", "도"))
-PARTICLES += (("만", "만"), (" 하나", " 하나"), (" 한 개", " 한 개"), ("의", "의"))
+PARTICLES = (
+    ("이", "가"),
+    ("을", "를"),
+    ("은", "는"),
+    ("과", "와"),
+    *((same, same) for same in ("도", "만", "의", " 하나", " 한 개")),
+)
 
 
 @dataclass(frozen=True)

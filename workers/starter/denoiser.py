@@ -25,15 +25,16 @@ from workers.starter.training import AveragedWeights, Run, Schedule, train
 
 LATENT_SIDE = SIDE // 2 ** (STAGES - 1)
 TEXT_WIDTH = 128
-WIDTHS = (96, 160)
-HEADS = (3, 5)
+WIDTHS = (64, 128)
+HEADS = (2, 4)
 BATCH = 32
 SCENES = 16_000
 SCENES_SEED = 10
 # Linear betas leave hardly any signal at the last step: a picture starts from pure
 # noise, so flat backgrounds must not be readable from it in training either.
+TIMES = 1000
 NOISE = {
-    "num_train_timesteps": 1000,
+    "num_train_timesteps": TIMES,
     "beta_start": 0.0001,
     "beta_end": 0.02,
     "beta_schedule": "linear",
@@ -64,7 +65,7 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
         hidden_size=TEXT_WIDTH,
         intermediate_size=4 * TEXT_WIDTH,
         projection_dim=TEXT_WIDTH,
-        num_hidden_layers=3,
+        num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=tokenizer.model_max_length,
         bos_token_id=tokenizer.bos_token_id,
@@ -135,7 +136,7 @@ def spread_times(step: int) -> torch.Tensor:
     """One time from each of BATCH equal parts of the schedule."""
     generator = torch.Generator().manual_seed(step)
     chance = torch.rand(BATCH, generator=generator)
-    times = (torch.arange(BATCH) + chance) / BATCH * NOISE["num_train_timesteps"]
+    times = (torch.arange(BATCH) + chance) / BATCH * TIMES
     return times.long()
 
 
@@ -158,7 +159,8 @@ def velocity_loss(
     # A velocity's error is the picture's error times 1 + signal / noise.
     ratio = 1 / (1 - kept)
     weight = ratio.clamp(max=HIGHEST_WEIGHT) / ratio
-    return (weight * (predicted - target) ** 2).mean()
+    loss: torch.Tensor = (weight * (predicted - target) ** 2).mean()
+    return loss
 
 
 def train_denoiser(

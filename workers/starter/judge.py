@@ -99,7 +99,8 @@ def best_silhouette(cover: Floats) -> tuple[float, str, int, Floats]:
     """Overlap, kind, radius and centre (x, y) of the silhouette that fits best."""
     area = float(cover.sum())
     at = np.arange(SIDE) + 0.5
-    mass = np.array([cover.sum(0) @ at, cover.sum(1) @ at]) / area
+    moments = np.array([cover.sum(0) @ at, cover.sum(1) @ at], dtype=np.float32)
+    mass: Floats = moments / np.float32(area)
     padded = np.pad(cover, MARGIN)
     best: tuple[float, str, int, Floats] = (0.0, KINDS[0], 0, mass)
     for kind in KINDS:
@@ -107,10 +108,10 @@ def best_silhouette(cover: Floats) -> tuple[float, str, int, Floats]:
             mask, x, y, mask_area = template(kind, radius)
             if not 0.6 < mask_area / area < 1.7:
                 continue
-            corner = mass - (x, y)
+            corner = mass - np.array((x, y), dtype=np.float32)
             score = overlap(padded, area, mask, corner)
             if score > best[0]:
-                best = (score, kind, radius, corner + radius)
+                best = (score, kind, radius, corner + np.float32(radius))
     return best
 
 

@@ -231,6 +231,6 @@ def mask_of(kind: str, radius: int) -> Mask:
     image = Image.new("L", (side, side))
     paint(ImageDraw.Draw(image), SHAPES[kind](), side)
     small = image.resize((2 * radius, 2 * radius), Image.Resampling.BOX)
-    mask = np.asarray(small, dtype=np.float32) / 255
+    mask: Mask = np.asarray(small, dtype=np.float32) / np.float32(255)
     mask.setflags(write=False)
     return mask

@@ -16,7 +16,7 @@ from workers.starter.scenes import draw_scenes
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 VOCABULARY = 1400
-WINDOW = 48
+WINDOW = 40
 SAMPLES = 40_000
 
 

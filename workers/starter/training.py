@@ -16,7 +16,7 @@ from torch import nn
 
 WARM_UP_STEPS = 200
 SAVE_EVERY = 250
-LOG_EVERY = 100
+LOG_EVERY = 50
 
 
 @dataclass(frozen=True)
