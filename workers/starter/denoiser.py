@@ -20,7 +20,18 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from workers.starter.autoencoder import LATENT_CHANNELS, STAGES, to_tensor
 from workers.starter.captions import draw_captions
-from workers.starter.scenes import SIDE, Scene, draw_scenes, render_scenes
+from workers.starter.scenes import (
+    COLOURS,
+    COLUMNS,
+    ROWS,
+    SIDE,
+    SIZES,
+    Scene,
+    draw_scenes,
+    object_mask,
+    render_scenes,
+)
+from workers.starter.shapes import KINDS
 from workers.starter.training import AveragedWeights, Run, Schedule, train
 
 LATENT_SIDE = SIDE // 2 ** (STAGES - 1)
@@ -40,6 +51,23 @@ NOISE = {
     "beta_schedule": "linear",
     "prediction_type": "v_prediction",
 }
+# The text encoder is also asked what a caption says, which teaches it to tell the
+# object's colour from the background's long before pictures would.
+ATTRIBUTES = {
+    "kind": KINDS,
+    "colour": tuple(COLOURS),
+    "background": tuple(COLOURS),
+    "size": tuple(SIZES),
+    "column": COLUMNS,
+    "row": ROWS,
+}
+READING_WEIGHT = 0.05
+# No caption reaches the last tokens of the window: there the whole of it is known.
+SUMMARY_TOKENS = 10
+# Cells of the latents that the object touches count more at first. That biases what
+# is drawn, so the surplus fades out over the schedule's last part.
+OBJECT_WEIGHT = 3.0
+FADING = 0.3
 # Nearly clean latents count at most this much in terms of the picture's error.
 HIGHEST_WEIGHT = 6.0
 
@@ -83,16 +111,23 @@ class Denoiser(nn.Module):
         self.tokenizer = tokenizer
         self.text_encoder = build_text_encoder(tokenizer)
         self.unet = build_unet().to(memory_format=torch.channels_last)
+        self.readers = nn.ModuleDict(
+            {
+                attribute: nn.Linear(TEXT_WIDTH, len(names))
+                for attribute, names in ATTRIBUTES.items()
+            }
+        )
 
     def forward(
         self, noisy: torch.Tensor, times: torch.Tensor, captions: list[str]
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Predicted velocity, and what the captions' tokens have become."""
         tokens = self.tokenizer(
             captions, padding="max_length", truncation=True, return_tensors="pt"
         )
         hidden = self.text_encoder(tokens.input_ids)[0]
-        predicted: torch.Tensor = self.unet(noisy, times, hidden).sample
-        return predicted.float()
+        predicted = self.unet(noisy, times, hidden).sample
+        return predicted.float(), hidden
 
 
 @torch.no_grad()
@@ -125,11 +160,12 @@ class Lessons:
         scaling_factor = 1 / float(latents[:4096].float().std())
         return cls(scenes, latents, scaling_factor)
 
-    def take(self, step: int) -> tuple[torch.Tensor, list[str]]:
+    def take(self, step: int) -> tuple[torch.Tensor, list[Scene], list[str]]:
         picks = np.random.default_rng(step).integers(len(self.scenes), size=BATCH)
-        captions = draw_captions([self.scenes[i] for i in picks], seed=5_000 + step)
+        scenes = [self.scenes[pick] for pick in picks]
+        captions = draw_captions(scenes, seed=5_000 + step)
         latents = self.latents[picks].float() * self.scaling_factor
-        return latents.contiguous(memory_format=torch.channels_last), captions
+        return latents.contiguous(memory_format=torch.channels_last), scenes, captions
 
 
 def spread_times(step: int) -> torch.Tensor:
@@ -140,10 +176,34 @@ def spread_times(step: int) -> torch.Tensor:
     return times.long()
 
 
-def velocity_loss(
-    model: Denoiser, noise: DDPMScheduler, lessons: Lessons, step: int
+def reading_loss(
+    model: Denoiser, hidden: torch.Tensor, scenes: list[Scene]
 ) -> torch.Tensor:
-    latents, captions = lessons.take(step)
+    """How badly the scenes' attributes are read from the end of the text."""
+    summary = hidden[:, -SUMMARY_TOKENS:].mean(dim=1)
+    losses = []
+    for attribute, names in ATTRIBUTES.items():
+        answers = [names.index(getattr(scene, attribute)) for scene in scenes]
+        scores = model.readers[attribute](summary).float()
+        losses.append(nn.functional.cross_entropy(scores, torch.tensor(answers)))
+    return torch.stack(losses).sum()
+
+
+def cell_weights(scenes: list[Scene], progress: float) -> torch.Tensor:
+    """Weight of each latent cell (N, 1, side, side), 1 for all of them at the end."""
+    masks = torch.from_numpy(np.stack([object_mask(scene) for scene in scenes]))
+    touched = nn.functional.max_pool2d(masks[:, None], SIDE // LATENT_SIDE)
+    return 1 + OBJECT_WEIGHT * min(1.0, (1 - progress) / FADING) * touched
+
+
+def denoising_loss(
+    model: Denoiser,
+    noise: DDPMScheduler,
+    lessons: Lessons,
+    step: int,
+    progress: float,
+) -> torch.Tensor:
+    latents, scenes, captions = lessons.take(step)
     times = spread_times(step)
     kept = noise.alphas_cumprod[times][:, None, None, None]
     disturbance = torch.randn(
@@ -155,12 +215,14 @@ def velocity_loss(
         torch.autocast("cpu", torch.bfloat16),
         sdpa_kernel(SDPBackend.MATH),
     ):
-        predicted = model(noisy, times, captions)
+        predicted, hidden = model(noisy, times, captions)
+        reading = reading_loss(model, hidden, scenes)
     # A velocity's error is the picture's error times 1 + signal / noise.
     ratio = 1 / (1 - kept)
     weight = ratio.clamp(max=HIGHEST_WEIGHT) / ratio
+    weight = weight * cell_weights(scenes, progress)
     loss: torch.Tensor = (weight * (predicted - target) ** 2).mean()
-    return loss
+    return loss + READING_WEIGHT * reading
 
 
 def train_denoiser(
@@ -170,7 +232,7 @@ def train_denoiser(
     tokenizer: CLIPTokenizer,
     steps: int,
     judge: Callable[[Denoiser, float], dict[str, Any]],
-    rate: float = 8e-4,
+    rate: float = 1e-3,
 ) -> None:
     torch.manual_seed(0)
     lessons = Lessons.prepare(autoencoder, folder)
@@ -192,4 +254,7 @@ def train_denoiser(
         run.average.copy_to(averaged)
         return judge(averaged, lessons.scaling_factor)
 
-    train(run, lambda step: velocity_loss(model, noise, lessons, step), inspect)
+    def loss_of(step: int) -> torch.Tensor:
+        return denoising_loss(model, noise, lessons, step, step / steps)
+
+    train(run, loss_of, inspect)

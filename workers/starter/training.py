@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 WARM_UP_STEPS = 200
-SAVE_EVERY = 250
+SAVE_EVERY = 500
 LOG_EVERY = 50
 
 
