@@ -62,12 +62,17 @@ ATTRIBUTES = {
     "row": ROWS,
 }
 READING_WEIGHT = 0.05
+# By then every attribute is read without a mistake, and the encoder is left alone.
+TEXT_STEPS = 3500
 # No caption reaches the last tokens of the window: there the whole of it is known.
 SUMMARY_TOKENS = 10
 # Cells of the latents that the object touches count more at first. That biases what
 # is drawn, so the surplus fades out over the schedule's last part.
 OBJECT_WEIGHT = 3.0
 FADING = 0.3
+# Outlines take shape at middling noise: three quarters of all samples lie there
+# (cumulative shares, and the times they reach).
+TIME_SHARES = ((0.0, 0.04, 0.78, 1.0), (0, 80, 600, TIMES))
 # Nearly clean latents count at most this much in terms of the picture's error.
 HIGHEST_WEIGHT = 6.0
 
@@ -109,6 +114,7 @@ class Denoiser(nn.Module):
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
         self.tokenizer = tokenizer
+        self.text_is_learnt = False
         self.text_encoder = build_text_encoder(tokenizer)
         self.unet = build_unet().to(memory_format=torch.channels_last)
         self.readers = nn.ModuleDict(
@@ -125,7 +131,8 @@ class Denoiser(nn.Module):
         tokens = self.tokenizer(
             captions, padding="max_length", truncation=True, return_tensors="pt"
         )
-        hidden = self.text_encoder(tokens.input_ids)[0]
+        with torch.set_grad_enabled(not self.text_is_learnt and self.training):
+            hidden = self.text_encoder(tokens.input_ids)[0]
         predicted = self.unet(noisy, times, hidden).sample
         return predicted.float(), hidden
 
@@ -169,11 +176,10 @@ class Lessons:
 
 
 def spread_times(step: int) -> torch.Tensor:
-    """One time from each of BATCH equal parts of the schedule."""
-    generator = torch.Generator().manual_seed(step)
-    chance = torch.rand(BATCH, generator=generator)
-    times = (torch.arange(BATCH) + chance) / BATCH * TIMES
-    return times.long()
+    """One time from each of BATCH equally likely parts of the schedule."""
+    chance = np.random.default_rng(step).random(BATCH)
+    shares = (np.arange(BATCH) + chance) / BATCH
+    return torch.from_numpy(np.interp(shares, *TIME_SHARES)).long()
 
 
 def reading_loss(
@@ -204,6 +210,7 @@ def denoising_loss(
     progress: float,
 ) -> torch.Tensor:
     latents, scenes, captions = lessons.take(step)
+    model.text_is_learnt = step >= TEXT_STEPS
     times = spread_times(step)
     kept = noise.alphas_cumprod[times][:, None, None, None]
     disturbance = torch.randn(
@@ -245,7 +252,7 @@ def train_denoiser(
         optimizer=torch.optim.AdamW(
             model.parameters(), lr=rate, weight_decay=0.01, fused=True
         ),
-        average=AveragedWeights(model, decay=0.998),
+        average=AveragedWeights(model, decay=0.997),
         schedule=Schedule(rate=rate, steps=steps),
     )
 
