@@ -39,7 +39,7 @@ from workers.starter.sheets import save_sheet
 QUESTIONS = 300
 SAMPLER = "euler"
 # The other samplers and guidances answer this many of the same prompts each.
-FEWER = 40
+FEWER = 20
 GUIDANCES = (3.0, 7.5)
 FIRST_SEED = 1
 SHEET = 48

@@ -51,7 +51,7 @@ def assemble_pipeline(
 
 def load_pipeline(folder: Path = WEIGHTS) -> StableDiffusionPipeline:
     pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, local_files_only=True, torch_dtype=torch.float32
+        folder, local_files_only=True, dtype=torch.float32
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
