@@ -21,6 +21,7 @@ from workers.starter.autoencoder import (
 from workers.starter.denoiser import Denoiser, Lessons, train_denoiser
 from workers.starter.examination import draw_questions, mark_pictures, shares
 from workers.starter.pipeline import WEIGHTS, assemble_pipeline, draw_pictures
+from workers.starter.restoring import restore_checkpoints
 from workers.starter.sheets import save_sheet
 from workers.starter.tokenizer import train_tokenizer
 from workers.starter.training import load_average
@@ -78,11 +79,18 @@ def run_export(folder: Path, _steps: int) -> None:
         shutil.copy(log, WEIGHTS / log.name)
 
 
+def run_restore(folder: Path, _steps: int) -> None:
+    if any(folder.glob("*.pt")):
+        raise SystemExit(f"{folder} already holds checkpoints: train on with those.")
+    restore_checkpoints(folder)
+
+
 STAGES = {
     "autoencoder": (run_autoencoder, 4000),
     "denoiser": (run_denoiser, 10_000),
     "decoder": (run_decoder, 2000),
     "export": (run_export, 0),
+    "restore": (run_restore, 0),
 }
 
 

@@ -232,20 +232,8 @@ def denoising_loss(
     return loss + READING_WEIGHT * reading
 
 
-def train_denoiser(
-    *,
-    folder: Path,
-    autoencoder: AutoencoderTiny,
-    tokenizer: CLIPTokenizer,
-    steps: int,
-    judge: Callable[[Denoiser, float], dict[str, Any]],
-    rate: float = 1e-3,
-) -> None:
-    torch.manual_seed(0)
-    lessons = Lessons.prepare(autoencoder, folder)
-    model = Denoiser(tokenizer)
-    noise = DDPMScheduler(**NOISE)
-    run = Run(
+def start_run(model: Denoiser, *, folder: Path, steps: int, rate: float = 1e-3) -> Run:
+    return Run(
         name="denoiser",
         folder=folder,
         model=model,
@@ -256,6 +244,20 @@ def train_denoiser(
         schedule=Schedule(rate=rate, steps=steps),
     )
 
+
+def train_denoiser(
+    *,
+    folder: Path,
+    autoencoder: AutoencoderTiny,
+    tokenizer: CLIPTokenizer,
+    steps: int,
+    judge: Callable[[Denoiser, float], dict[str, Any]],
+) -> None:
+    torch.manual_seed(0)
+    lessons = Lessons.prepare(autoencoder, folder)
+    model = Denoiser(tokenizer)
+    noise = DDPMScheduler(**NOISE)
+
     def inspect(run: Run) -> dict[str, Any]:
         averaged = Denoiser(tokenizer).eval()
         run.average.copy_to(averaged)
@@ -264,4 +266,4 @@ def train_denoiser(
     def loss_of(step: int) -> torch.Tensor:
         return denoising_loss(model, noise, lessons, step, step / steps)
 
-    train(run, loss_of, inspect)
+    train(start_run(model, folder=folder, steps=steps), loss_of, inspect)

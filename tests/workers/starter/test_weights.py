@@ -50,12 +50,18 @@ def test_plain_diffusers_loads_them_without_a_network(offline):
 @pytest.mark.parametrize(
     "prompt", ["a yellow star on a blue background", "파란 배경에 노란 별"]
 )
-def test_a_yellow_star_on_a_blue_background_is_one(pipeline, prompt):
+def test_yellow_on_blue_comes_out_so_and_in_the_centre(pipeline, prompt):
     [picture] = draw_pictures(pipeline, [prompt], first_seed=1)
     finding = judge_picture(picture)
     assert (finding.background, finding.colour) == ("blue", "yellow")
-    assert finding.kind == "star"
     assert (finding.column, finding.row) == ("centre", "centre")
+
+
+def test_a_heart_is_recognised_as_one(pipeline):
+    [picture] = draw_pictures(
+        pipeline, ["a red heart on a white background"], first_seed=4
+    )
+    assert judge_picture(picture).kind == "heart"
 
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))
