@@ -35,12 +35,15 @@ def assemble_pipeline(
     *, autoencoder: AutoencoderTiny, denoiser: Denoiser, scaling_factor: float
 ) -> StableDiffusionPipeline:
     autoencoder.register_to_config(scaling_factor=scaling_factor)
+    scheduler = EulerDiscreteScheduler(**NOISE, steps_offset=1)
+    # Samplers made from this configuration must not cut latents, which reach past 1.
+    scheduler.register_to_config(clip_sample=False, set_alpha_to_one=False)
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=denoiser.text_encoder,
         tokenizer=denoiser.tokenizer,
         unet=denoiser.unet,
-        scheduler=EulerDiscreteScheduler(**NOISE, steps_offset=1),
+        scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
