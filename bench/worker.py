@@ -22,7 +22,7 @@ JOB_SECONDS = 120.0
 @contextmanager
 def open_worker(**variables: str) -> Iterator[int]:
     """The process id of the child that draws, once it has registered."""
-    with open_program("generation", **variables):
+    with open_program("generation", port=0, **variables):
         wait_until(_is_registered, what="the worker")
         with acting_as(SERVICE):
             worker = Worker.objects.get()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 from uuid import UUID, uuid4
 
 from accounts.models import User
@@ -76,7 +77,7 @@ def _to_first_step(user: User) -> float:
 
 def _time_of(job: GenerationJob, kind: str) -> float:
     """When the job's first event of that type was sent, in milliseconds."""
-    entries = redis_client().xrange(event_stream(UUID(str(job.user_id))))
+    entries: Any = redis_client().xrange(event_stream(UUID(str(job.user_id))))
     events = [json.loads(fields["event"]) for _, fields in entries]
     times = [
         event["ts"]

@@ -120,10 +120,10 @@ def _through(user: User, size: Size, wishes: Wishes) -> float:
     wait_for(ids, seconds=600)
     with acting_as(SERVICE):
         rows = GenerationJob.objects.filter(id__in=ids)
-        times = list(rows.values_list("started_at", "completed_at"))
+        times: list[Any] = list(rows.values_list("started_at", "completed_at"))
     started = min(row[0] for row in times)
     elapsed = max(row[1] for row in times) - started
-    return 60 * size.each / elapsed.total_seconds()
+    return float(60 * size.each / elapsed.total_seconds())
 
 
 def _draw(folder: Path, side: int, steps: int, wishes: Wishes) -> float:

@@ -10,7 +10,7 @@ catches has doomed that transaction, so that nothing is ever half booked.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from django.db import connection
@@ -173,7 +173,7 @@ def post(
     return posting
 
 
-def _insert(values: dict[str, object]) -> CreditTransaction | None:
+def _insert(values: dict[str, Any]) -> CreditTransaction | None:
     """The new posting; None when its idempotency key is taken."""
     with connection.cursor() as cursor:
         cursor.execute(_POST, values)
@@ -183,7 +183,7 @@ def _insert(values: dict[str, object]) -> CreditTransaction | None:
 
 
 def _replay(
-    key: str, content: dict[str, object], otherwise: PingvasError
+    key: str, content: dict[str, Any], otherwise: PingvasError
 ) -> CreditTransaction:
     """The posting that has the key already; raises `otherwise` when none is seen."""
     first = CreditTransaction.objects.filter(idempotency_key=key).first()

@@ -6,6 +6,8 @@ import { errorText, say } from "../pingvas/js/words.js";
 
 // The price does not depend on the words, but an empty prompt is refused.
 const ANY_PROMPT = "…";
+// A quote is asked for without the words: it knows nothing of their errors.
+const WORDS = ["prompt", "negative_prompt"];
 const MULTIPLE = 8;
 
 export class Price {
@@ -41,13 +43,13 @@ export class Price {
     if (!spec.model) return;
     try {
       this.#quote = await quote(spec, signal);
-      this.#settings.showErrors({});
+      this.#settings.showErrors({}, WORDS);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.#quote = null;
-      this.#settings.showErrors(error.fields ?? {});
+      this.#settings.showErrors(error.fields ?? {}, WORDS);
       if (error.code === "model_not_in_tier") {
-        this.#settings.showErrors({ model: [errorText(error)] });
+        this.#settings.showErrors({ model: [errorText(error)] }, WORDS);
       }
     }
     if (this.#available === null) await this.readBalance();
