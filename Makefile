@@ -65,6 +65,15 @@ test-browser: install-dev ## the tests in a real browser (needs Chromium)
 	  echo "Chromium이 없습니다: chromium 패키지를 설치하세요." >&2; exit 1; }
 	$(PY) -m pytest -m browser $(PYTEST_ARGS)
 
+evaluate-starter: install-dev ## measure from the pixels what the starter model gets right
+	$(PY) -m workers.starter.evaluate
+
+train-starter: install-dev ## train the starter model on, from its last checkpoints
+	$(PY) -m workers.starter autoencoder
+	$(PY) -m workers.starter denoiser
+	$(PY) -m workers.starter decoder
+	$(PY) -m workers.starter export
+
 engine-matrix: install-dev ## every base, format and sampler against plain diffusers
 	$(PY) -W ignore -m tests.workers.engine.matrix $(ARGS)
 

@@ -23,7 +23,7 @@ else:
     from unfold.forms import AdminPasswordChangeForm
 
 # What only a superuser may write: each is a way to more rights or to free credits.
-RIGHTS = ("tier", "is_staff", "is_superuser", "groups", "user_permissions")
+RIGHTS = ("tier", "is_staff", "is_superuser", "groups")
 
 
 @admin.register(User)
@@ -49,7 +49,7 @@ class AccountAdmin(DjangoUserAdmin[User], ChangedFieldsAdmin[User]):
     search_fields = ("email",)
     search_ids = ("id",)
     search_email = "email"
-    filter_horizontal = ("groups", "user_permissions")
+    filter_horizontal = ("groups",)
     readonly_fields: ClassVar[tuple[str, ...]] = (
         "id",
         "oauth_provider",
@@ -63,7 +63,7 @@ class AccountAdmin(DjangoUserAdmin[User], ChangedFieldsAdmin[User]):
             _("Staff"),
             {
                 "classes": ["tab"],
-                "fields": ("is_staff", "is_superuser", "groups", "user_permissions"),
+                "fields": ("is_staff", "is_superuser", "groups"),
             },
         ),
         (

@@ -32,12 +32,22 @@ def open_clients(count: int, *, database: str | None = None) -> Iterator[Pool]:
         yield p
 
 
-def rate_of(pool: Pool, work: Work, *, clients: int, first: int, each: int) -> float:
+def rate_of(
+    pool: Pool,
+    work: Work,
+    *,
+    clients: int,
+    first: int,
+    each: int,
+    apart: int | None = None,
+) -> float:
     """Calls a second of all clients together, from the first start to the last end.
 
-    `work(first, count)` calls the service for the rows of those numbers.
+    `work(first, count)` makes that many calls; the clients' numbers lie `apart`, by
+    default so that no row is taken twice.
     """
-    shares = [(work, first + client * each, each) for client in range(clients)]
+    step = each if apart is None else apart
+    shares = [(work, first + client * step, each) for client in range(clients)]
     spans = pool.starmap(_timed, shares, chunksize=1)
     started, ended = min(span[0] for span in spans), max(span[1] for span in spans)
     return clients * each / (ended - started)

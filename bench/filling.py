@@ -15,6 +15,8 @@ import psycopg
 from django.conf import settings
 from django.db import connections
 
+from modelhub.models import AIModel
+from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.redis import event_counter, redis_client
 
 # Twelve digits, so that no number needs padding.
@@ -109,6 +111,13 @@ def fill_shares(
 ) -> None:
     """Places in the queue for users who have no job."""
     _fill(admin, (_SHARES,), first, count, tier=tier, running=0)
+
+
+def add_model(name: str = "starter", **columns: Any) -> None:
+    """A model that everybody may use; without a checkpoint unless `columns` name it."""
+    values = {"type": "main", "base_model": "sd15", "is_official": True, **columns}
+    with acting_as(SERVICE):
+        AIModel.objects.create(name=name, min_tier=None, **values)
 
 
 def analyze(admin: psycopg.Connection[Any]) -> None:

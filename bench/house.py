@@ -91,9 +91,14 @@ def open_studio(name: str) -> Iterator[None]:
 
 @contextmanager
 def copy_database(name: str, copy: str) -> Iterator[None]:
-    """A second database like `name`, which nobody may be connected to, for a while."""
+    """A second database like `name`, for a while; whoever is connected is cut off."""
     _drop(copy)
     with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        # A pool keeps connections open; it replaces those that it finds broken.
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [name],
+        )
         admin.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
                 sql.Identifier(copy), sql.Identifier(name)

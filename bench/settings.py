@@ -11,6 +11,7 @@ TIER_OVERRIDES = {
     tier: {"waiting": 10_000_000, "submissions": 10_000_000}
     for tier in ("free", "starter", "pro", "studio", "enterprise")
 }
+API_REQUESTS_PER_MINUTE = 10_000_000
 if os.environ.get("BENCH_RUNNING"):
     for limits in TIER_OVERRIDES.values():
         limits["running"] = int(os.environ["BENCH_RUNNING"])

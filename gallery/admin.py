@@ -28,7 +28,7 @@ class ImageAdmin(ReadOnlyAdmin[Image]):
 
     @admin.display(description=_("Size"))
     def size(self, image: Image) -> str:
-        return f"{image.width} × {image.height}"
+        return f"{image.width}×{image.height}"
 
     @admin.display(description=_("File"))
     def weight(self, image: Image) -> str:

@@ -92,9 +92,9 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     ordering = ("-created_at",)
     search_ids = ("id", "user_id", "batch_id")
     actions_detail = ("cancel", "retry")
-    readonly_fields = ("state", "size", "timeline")
+    readonly_fields = ("size", "timeline")
     fieldsets = (
-        (None, {"fields": ("state", "user", "tier", "model", "timeline")}),
+        (None, {"fields": ("status", "user", "tier", "model", "timeline")}),
         (
             _("Settings"),
             {
@@ -147,7 +147,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
 
     @admin.display(description=_("Size"))
     def size(self, job: GenerationJob) -> str:
-        return f"{job.width} × {job.height}"
+        return f"{job.width}×{job.height}"
 
     @admin.display(description=_("Timeline"))
     def timeline(self, job: GenerationJob) -> str:

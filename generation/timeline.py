@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 
 from generation.models import GenerationJob
 
+PHASES = ("waiting", "loading", "denoising", "decoding", "encoding", "uploading")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
@@ -45,4 +47,9 @@ def _moments(job: GenerationJob) -> list[Moment]:
 
 
 def _phases(job: GenerationJob) -> list[tuple[str, int]]:
-    return list((job.timings or {}).items())
+    # The column's type does not keep the order in which a worker told them.
+    return sorted((job.timings or {}).items(), key=lambda phase: _rank(phase[0]))
+
+
+def _rank(phase: str) -> int:
+    return PHASES.index(phase) if phase in PHASES else len(PHASES)

@@ -8,17 +8,18 @@ from uuid import uuid4
 
 from accounts.models import User
 from accounts.tiers import Tier
-from bench.filling import FIRST, empty_tables, fill_users, open_administrator
+from bench.filling import FIRST, add_model, empty_tables, fill_users, open_administrator
 from bench.report import Ratio
 from bench.simulation import Claim, Simulation, plan_arrivals
 from generation.models import GenerationJob
 from generation.services.schedule import WorkerOffer, claim_jobs
-from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
 
 SERVERS = 4
 # Half of what the servers can do: the dump takes the other half and wants more.
 OTHERS_LOAD = 0.5
+# Whose dump it is: the dearest plan has ten times the weight of the cheapest.
+TENANTS = ("enterprise", "pro")
 OFFER = WorkerOffer(worker_id=uuid4(), tiers=list(Tier.values))
 
 # What most queues do: the dearer plan first, then the older job.
@@ -41,43 +42,41 @@ class Size:
     until: float
 
 
-SIZES = {True: Size(dumped=300, until=40), False: Size(dumped=3_000, until=250)}
+SIZES = {True: Size(dumped=300, until=40), False: Size(dumped=3_000, until=200)}
 
 
 def measure(*, small: bool, size: Size | None = None) -> list[Ratio]:
-    """The others' 95th percentile wait when the tenant has the dearest plan, or one
-    of the same plan as theirs."""
+    """The others' 95th percentile wait, the tenant having one plan or another."""
     size = size or SIZES[small]
-    return [*_case("enterprise", size), *_case("pro", size)]
-
-
-def _case(tier: str, size: Size) -> list[Ratio]:
-    fair = _percentile(_waits(claim_fairly, tier, size))
-    strict = _percentile(_waits(claim_strictly, tier, size))
-    note = (
-        f"{SERVERS} servers, {size.dumped:,} jobs dumped at once by {tier}, 40 others "
-        f"of free, starter and pro ask for {OTHERS_LOAD:.0%} of the servers; real "
-        "submissions, claims and settlements on a virtual clock"
-    )
+    fair = {tier: _percentile(_waits(claim_fairly, tier, size)) for tier in TENANTS}
+    dearest = TENANTS[0]
+    strict = _percentile(_waits(claim_strictly, dearest, size))
     return [
+        *(_beside_service(tier, wait, size) for tier, wait in fair.items()),
         Ratio(
-            name=f"others' p95 wait, dump by {tier}",
-            ours=fair,
-            other=1.0,
-            unit="service times",
-            ratio=fair,
-            goal="<= 10",
-            note=note,
-        ),
-        Ratio(
-            name="  beside strict tier priority",
-            ours=fair,
+            name=f"  strict tier priority, dump by {dearest}",
+            ours=fair[dearest],
             other=strict,
             unit="service times",
-            ratio=fair / strict,
-            note="the same arrivals, order by priority and age",
+            ratio=fair[dearest] / strict,
+            note="the same arrivals, served in order of priority and age; who still "
+            f"waits at the end, after {size.until:.0f} service times, counts with that",
         ),
     ]
+
+
+def _beside_service(tier: str, wait: float, size: Size) -> Ratio:
+    return Ratio(
+        name=f"others' p95 wait, dump by {tier}",
+        ours=wait,
+        other=1.0,
+        unit="service times",
+        ratio=wait,
+        goal="<= 10",
+        note=f"{SERVERS} servers; {size.dumped:,} jobs dumped at once; 40 others of "
+        f"free, starter and pro ask for {OTHERS_LOAD:.0%} of the servers; real "
+        "submissions, claims and settlements on a virtual clock",
+    )
 
 
 def claim_fairly() -> GenerationJob | None:
@@ -113,14 +112,8 @@ def _people(tier: str) -> tuple[User, list[User]]:
         for group, members in groups.items():
             fill_users(admin, first, members, tier=group)
             first += members
+    add_model()
     with acting_as(SERVICE):
-        AIModel.objects.create(
-            name="starter",
-            type="main",
-            base_model="sd15",
-            is_official=True,
-            min_tier=None,
-        )
         tenant, *others = User.objects.order_by("id")
     return tenant, others
 

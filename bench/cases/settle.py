@@ -31,7 +31,7 @@ class Size:
     clients: int = 4
 
 
-SIZES = {True: Size(rounds=3, each=50), False: Size(rounds=7, each=400)}
+SIZES = {True: Size(rounds=3, each=50), False: Size(rounds=5, each=200)}
 TINIEST = Size(rounds=1, each=5, clients=1)
 
 

@@ -10,7 +10,7 @@ catches has doomed that transaction, so that nothing is ever half booked.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from django.db import connection
@@ -103,7 +103,7 @@ def _grant_free_month(balance: CreditBalance, key: str) -> None:
 
 
 # One flight for both halves of a posting. The conflict clause sees a key even where
-# row security hides the posting that has it.
+# row security hides the posting that has it. The columns come in the model's order.
 _POST = """
 WITH posted AS (
     INSERT INTO credit_transactions (
@@ -124,7 +124,9 @@ WITH posted AS (
             CASE WHEN %(granted)s THEN now() ELSE credit_balances.last_granted_at END
     FROM posted WHERE credit_balances.user_id = posted.user_id
 )
-SELECT * FROM posted
+SELECT id, user_id, amount, type, job_id, subscription_id, description,
+    balance_after, idempotency_key, sequence, created_at
+FROM posted
 """
 
 
@@ -156,26 +158,32 @@ def post(
     balance_after = balance.balance + amount
     if amount < 0 and balance_after < floor:
         return _replay(idempotency_key, content, BalanceTooLow())
-    posted = list(
-        CreditTransaction.objects.raw(
-            _POST,
-            content
-            | {
-                "id": uuid4(),
-                "balance_after": balance_after,
-                "idempotency_key": idempotency_key,
-                "granted": type in GRANTS,
-            },
-        )
+    posting = _insert(
+        content
+        | {
+            "id": uuid4(),
+            "balance_after": balance_after,
+            "idempotency_key": idempotency_key,
+            "granted": type in GRANTS,
+        }
     )
-    if not posted:
+    if posting is None:
         return _replay(idempotency_key, content, PostingConflict())
     balance.balance = balance_after
-    return posted[0]
+    return posting
+
+
+def _insert(values: dict[str, Any]) -> CreditTransaction | None:
+    """The new posting; None when its idempotency key is taken."""
+    with connection.cursor() as cursor:
+        cursor.execute(_POST, values)
+        row = cursor.fetchone()
+        names = [column.name for column in cursor.description]
+    return CreditTransaction.from_db(connection.alias, names, row) if row else None
 
 
 def _replay(
-    key: str, content: dict[str, object], otherwise: PingvasError
+    key: str, content: dict[str, Any], otherwise: PingvasError
 ) -> CreditTransaction:
     """The posting that has the key already; raises `otherwise` when none is seen."""
     first = CreditTransaction.objects.filter(idempotency_key=key).first()

@@ -7,6 +7,7 @@ https://www.gnu.org/software/gettext/manual/html_node/MO-Files.html
 
 from __future__ import annotations
 
+import re
 import struct
 from ast import literal_eval
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from django.conf import settings
 MAGIC = 0x950412DE
 HEADER_BYTES = 28
 PAIR_BYTES = 8
-KEYWORDS = ("msgctxt", "msgid", "msgstr")
+KEYWORD = re.compile(r"msgctxt|msgid(_plural)?|msgstr(\[\d\])?")
 CONTEXT_END = "\x04"
+FORM_END = "\0"
 
 
 def catalogs() -> Iterator[Path]:
@@ -35,18 +37,23 @@ def compile_catalog(source: Path) -> bytes:
 def untranslated(source: Path) -> list[str]:
     """Sentences of the `.po` without words of their own."""
     entries = _entries(source.read_text("utf-8"))
-    return [entry["msgid"] for entry in entries if not entry.get("msgstr")]
+    return [entry["msgid"] for entry in entries if not all(_words(entry))]
 
 
 def _translated(text: str) -> Iterator[tuple[str, str]]:
     for entry in _entries(text):
-        context = entry.get("msgctxt")
         key = entry["msgid"]
-        if entry["msgstr"]:
-            yield (
-                (key if context is None else context + CONTEXT_END + key),
-                entry["msgstr"],
-            )
+        if "msgctxt" in entry:
+            key = entry["msgctxt"] + CONTEXT_END + key
+        if "msgid_plural" in entry:
+            key += FORM_END + entry["msgid_plural"]
+        if all(_words(entry)):
+            yield key, FORM_END.join(_words(entry))
+
+
+def _words(entry: dict[str, str]) -> list[str]:
+    """The translation: one form, or all plural forms in their order."""
+    return [entry[name] for name in sorted(entry) if name.startswith("msgstr")]
 
 
 def _entries(text: str) -> Iterator[dict[str, str]]:
@@ -59,7 +66,7 @@ def _entries(text: str) -> Iterator[dict[str, str]]:
                 continue
             if not line.startswith('"'):
                 keyword, _, line = line.partition(" ")
-                if keyword not in KEYWORDS:
+                if not KEYWORD.fullmatch(keyword):
                     raise ValueError(f"unknown keyword in a catalog: {keyword}")
                 entry[keyword] = ""
             entry[keyword] += literal_eval(line)

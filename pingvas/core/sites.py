@@ -28,6 +28,7 @@ class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped packag
 
     site_header = _("Pingvas staff")
     site_title = _("Pingvas staff")
+    index_title = _("Dashboard")
 
     def admin_view(
         self, view: Callable[..., HttpResponseBase], cacheable: bool = False

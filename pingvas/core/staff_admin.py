@@ -17,7 +17,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display as unfold_display
 from unfold.forms import BaseDialogForm
@@ -176,7 +175,3 @@ def labelled(description: Any, colours: Mapping[Any, str]) -> Callable[[F], F]:
         "Callable[[F], F]",
         unfold_display(description=description, label=dict(colours)),
     )
-
-
-def link(url: str, words: Any) -> SafeString:
-    return format_html('<a class="staff-link" href="{}">{}</a>', url, words)

@@ -68,6 +68,7 @@ def development_defaults(
         "DB_SCHEMA": "dev_pingvas",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "MEDIA_ROOT": str(folder / "media"),
+        "MODEL_CACHE_ROOT": str(folder / "models"),
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -11,6 +11,13 @@ GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue
 MAINTENANCE_QUEUES = "sweep,maintenance"
 FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
 
+# New weights get a new number: a name goes on meaning what made a picture.
+STARTER_MODEL = "starter-1"
+STARTER_DESCRIPTION = (
+    "Simple shapes in ten colours at 128 x 128 pixels; needs no GPU. "
+    "128 x 128 픽셀의 단순한 도형; GPU가 필요 없습니다."
+)
+
 DEMO_EMAIL = "demo@pingvas.example"
 STAFF_EMAIL = "staff@pingvas.example"
 
@@ -60,6 +67,12 @@ STEPS = (
     # Again, because it takes back rights on tables that only now exist.
     PROVISION,
     Step(("sync_schedule",)),
+    Step(
+        (
+            *("add_model", "workers/starter/weights", "--base", "sd15"),
+            *("--name", STARTER_MODEL, "--description", STARTER_DESCRIPTION),
+        )
+    ),
     Step(("sync_staff_groups",)),
     Step(
         ("create_demo_accounts",),

@@ -11,6 +11,7 @@ import shutil
 import threading
 
 import pytest
+import torch
 from django.conf import settings as django_settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.cached_db import SessionStore
@@ -19,6 +20,8 @@ from django.db import connection
 from playwright.sync_api import sync_playwright
 
 from accounts.tiers import Tier
+from billing.services.grants import adjust_credits
+from pingvas.core.db.actor import SERVICE, acting_as
 from tests.browser.studio import Studio
 from tests.browser.web import running_web
 from tests.cast import make_user
@@ -57,6 +60,8 @@ def model(database, tmp_path_factory):
 @pytest.fixture(scope="session")
 def worker(model, tmp_path_factory):
     """A generation worker in a thread, which looks for work by itself."""
+    # The machine's cores are shared with a browser and two servers.
+    torch.set_num_threads(1)
     cache = ModelCache(tmp_path_factory.mktemp("cache"), 10**9)
     runner = Runner(Engine(), cache, list(Tier.values))
     runner.register("browser tests")
@@ -72,7 +77,8 @@ def worker(model, tmp_path_factory):
     thread.start()
     yield runner
     is_over.set()
-    thread.join(30)
+    thread.join()
+    cache.release()
 
 
 @pytest.fixture(scope="session")
@@ -127,19 +133,40 @@ def _note(said, complaints):
 
 
 @pytest.fixture
-def person():
+def newcomer():
+    """With the free month's credits and nothing more."""
     return make_user(f"person{next(names)}")
 
 
 @pytest.fixture
-def studio(visit, person, worker, web):
-    """A new person, signed in, on the Create page."""
+def person(newcomer):
+    """With credits enough for whatever this machine is measured to need."""
+    with acting_as(SERVICE):
+        adjust_credits(
+            user_id=newcomer.id, amount=100_000, reason="a test", staff_id=newcomer.id
+        )
+    return newcomer
 
-    def _studio(user=person, **options):
+
+@pytest.fixture
+def enter(visit, web):
+    """`enter(user, "/gallery")`: a page of their own, signed in."""
+
+    def _enter(user, path, **options):
         page = visit(**options)
         page.context.add_cookies([session_cookie(user, web)])
-        page.goto("/create")
-        return Studio(page, user)
+        page.goto(path)
+        return page
+
+    return _enter
+
+
+@pytest.fixture
+def studio(enter, person, worker):
+    """A person with credits on the Create page, and a worker that draws."""
+
+    def _studio(**options):
+        return Studio(enter(person, "/create", **options))
 
     return _studio
 

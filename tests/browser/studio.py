@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
-SLOW_STEPS = 60
+# Long enough to be watched, reloaded and stopped.
+SLOW_STEPS = 150
 DRAWN = 60_000
+RUNNING = re.compile(r"^Step \d+ of \d+$")
 
 
 class Studio:
-    def __init__(self, page, user):
+    def __init__(self, page):
         self.page = page
-        self.user = user
 
     @property
     def card(self):
         """The newest submission."""
         return self.page.locator("article.job").first
 
+    @property
+    def state(self):
+        return self.card.locator(".job-state")
+
+    @property
+    def step(self):
+        return int(re.search(r"\d+", self.state.inner_text()).group())
+
+    @property
+    def available(self):
+        return int(re.sub(r"\D", "", self.page.locator("#available").inner_text()))
+
     def ask(self, prompt, *, steps=2, side=64, count=1):
         page = self.page
-        page.get_by_label("Prompt", exact=True).fill(prompt)
-        for name in ("Width", "Height"):
-            page.get_by_label(name, exact=True).fill(str(side))
+        page.locator("#prompt").fill(prompt)
+        for name in ("width", "height"):
+            page.locator(f"#{name}").fill(str(side))
         page.locator("#steps").fill(str(steps))
         page.locator(f'input[name="count"][value="{count}"]').check(force=True)
 
     def generate(self):
-        self.page.get_by_role("button", name="Generate").click()
+        self.page.locator("#generate").click()
 
     def expect_done(self, pictures=1):
-        expect(self.card.locator(".job-state")).to_have_text("Done", timeout=DRAWN)
-        expect(self.card.locator(".tile a img")).to_have_count(pictures)
+        expect(self.state).to_have_text("Done", timeout=DRAWN)
+        self.expect_pictures(pictures)
+
+    def expect_pictures(self, count):
+        expect(self.card.locator(".tile a img")).to_have_count(count, timeout=DRAWN)
+
+    def expect_running(self):
+        expect(self.state).to_have_text(RUNNING, timeout=DRAWN)
+
+    def cancel(self):
+        self.card.get_by_role("button", name="Cancel").click()
+        expect(self.state).to_have_text("Cancelled", timeout=DRAWN)

@@ -27,6 +27,7 @@ PAGE_MODULES = {"views.py", "forms.py", "words.py"}
 MARKS = {"_", "gettext", "gettext_lazy"}
 TAG = re.compile(r"""{%\s*translate\s+(["'])(.+?)\1""")
 BLOCK = re.compile(r"{%\s*blocktranslate\b.*?%}(.*?){%\s*endblocktranslate\s*%}", re.S)
+PLURAL = re.compile(r"{%\s*plural\s*%}")
 PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 SOURCES = list(catalogs())
 
@@ -48,7 +49,8 @@ def sentences_in_templates():
             text = path.read_text()
             for _, sentence in TAG.findall(text):
                 yield sentence
-            for sentence in BLOCK.findall(text):
+            for block in BLOCK.findall(text):
+                sentence = PLURAL.split(block)[0]
                 yield re.sub(r"{{\s*(\w+)\s*}}", r"%(\1)s", sentence)
 
 

@@ -202,7 +202,7 @@ def test_saving_an_account_undoes_no_change_made_meanwhile(rows, monkeypatch):
     assert written == [["tier"]]
 
 
-def test_the_groups_are_brought_back_to_what_is_declared(capsys):
+def test_the_groups_are_brought_back_to_what_is_declared():
     for _time in range(2):
         call_command("sync_staff_groups")
         Group.objects.get(name="finance").permissions.clear()

@@ -36,6 +36,7 @@ async function submit(event) {
     clearRefusal();
     settings.showErrors({});
     feed.add(submission.jobs);
+    showFeed();
     price.readBalance();
   } catch (error) {
     if (!error.isUnreachable) pending = null;
@@ -43,6 +44,12 @@ async function submit(event) {
   } finally {
     setSending(false);
   }
+}
+
+// Where the form stands above the jobs, the new one would be out of sight.
+function showFeed() {
+  const title = find("#feed-title");
+  if (title.getBoundingClientRect().top > innerHeight / 2) title.scrollIntoView();
 }
 
 function setSending(isSending) {
@@ -59,7 +66,8 @@ function refuse(error) {
 function showReason(error) {
   if (error.code === "insufficient_credits") {
     price.available = error.data.available;
-    price.refuseCredits(error.data);
+    // The settings may be others by now: the price is asked for anew.
+    price.ask();
     return;
   }
   const words = {

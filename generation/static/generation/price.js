@@ -6,6 +6,8 @@ import { errorText, say } from "../pingvas/js/words.js";
 
 // The price does not depend on the words, but an empty prompt is refused.
 const ANY_PROMPT = "…";
+// A quote is asked for without the words: it knows nothing of their errors.
+const WORDS = ["prompt", "negative_prompt"];
 const MULTIPLE = 8;
 
 export class Price {
@@ -13,6 +15,7 @@ export class Price {
   #asked = null;
   #available = null;
   #quote = null;
+  #turn = 0;
 
   constructor(settings) {
     this.#settings = settings;
@@ -41,13 +44,13 @@ export class Price {
     if (!spec.model) return;
     try {
       this.#quote = await quote(spec, signal);
-      this.#settings.showErrors({});
+      this.#settings.showErrors({}, WORDS);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.#quote = null;
-      this.#settings.showErrors(error.fields ?? {});
+      this.#settings.showErrors(error.fields ?? {}, WORDS);
       if (error.code === "model_not_in_tier") {
-        this.#settings.showErrors({ model: [errorText(error)] });
+        this.#settings.showErrors({ model: [errorText(error)] }, WORDS);
       }
     }
     if (this.#available === null) await this.readBalance();
@@ -70,15 +73,20 @@ export class Price {
 
   #judge() {
     if (!this.#quote || this.#available === null) return;
-    const { total } = this.#quote;
-    if (total <= this.#available) clearRefusal("insufficient_credits");
-    else this.refuseCredits({ needed: total, missing: total - this.#available });
+    const { total: needed } = this.#quote;
+    const missing = needed - this.#available;
+    this.#turn += 1;
+    if (missing <= 0) clearRefusal("insufficient_credits");
+    else this.#refuse({ needed, missing });
   }
 
   // Says how many credits are missing, and offers settings that would fit.
-  async refuseCredits({ needed, missing }) {
+  async #refuse({ needed, missing }) {
+    const turn = this.#turn;
     showRefusal("insufficient_credits", say("missing", { needed, missing }));
     const offers = await this.#fitting();
+    // The settings or the credits are others by now.
+    if (turn !== this.#turn) return;
     const buttons = offers.map(({ name, change }) =>
       element(
         "button",
@@ -87,9 +95,7 @@ export class Price {
       ),
     );
     const none = element("a", { href: find("#available").href }, say("nothing_fits"));
-    if (isRefused("insufficient_credits")) {
-      find("#refusal .row").replaceChildren(...(buttons.length ? buttons : [none]));
-    }
+    find("#refusal .row").replaceChildren(...(buttons.length ? buttons : [none]));
   }
 
   async #fitting() {
@@ -144,9 +150,4 @@ export function showRefusal(code, text) {
 export function clearRefusal(code) {
   const place = find("#refusal");
   if (!code || place.dataset.code === code) place.hidden = true;
-}
-
-function isRefused(code) {
-  const place = find("#refusal");
-  return !place.hidden && place.dataset.code === code;
 }

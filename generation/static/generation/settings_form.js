@@ -80,10 +80,11 @@ export class SettingsForm extends EventTarget {
     this.announce?.();
   }
 
-  showErrors(fields) {
-    const known = findAll(".error", this.form);
-    for (const place of known) {
+  // Errors at other fields than `fields` are taken away, but for those of `kept`.
+  showErrors(fields, kept = []) {
+    for (const place of findAll(".error", this.form)) {
       const name = place.id.replace(/-error$/, "");
+      if (kept.includes(name)) continue;
       const key = Object.keys(fields).find((field) => field.split(".")[0] === name);
       setText(place, key ? fields[key].join(" ") : "");
       const field = this.field(name === "seeds" ? "seed" : name);
@@ -116,6 +117,11 @@ export class SettingsForm extends EventTarget {
   }
 
   #edited(target) {
+    const error = target.name && find(`#${target.name}-error`);
+    if (error) {
+      setText(error, "");
+      target.setAttribute("aria-invalid", "false");
+    }
     if (target.dataset.for) this.field(target.dataset.for).value = target.value;
     if (target.name === "ratio" || target.name === "side") this.#resize();
     if (target.name === "model") this.#offerSamplers(this.field("sampler").value);

@@ -1,0 +1,75 @@
+"""In Korean, on a phone, by keyboard alone, in the dark."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.studio import DRAWN
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_korean_browser_is_spoken_to_in_korean(studio):
+    one = studio(locale="ko-KR")
+    page = one.page
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
+    one.generate()
+    expect(page.locator("#prompt-error")).to_have_text("무엇을 그릴지 적어 주세요.")
+    one.ask("파란 배경의 노란 별")
+    page.locator("#steps").fill("400")
+    expect(page.locator("#steps-error")).not_to_be_empty()
+    page.locator("#steps").fill("2")
+    page.get_by_role("button", name="생성").click()
+    expect(one.state).to_have_text("완료", timeout=DRAWN)
+    page.get_by_role("button", name="English").click()
+    expect(one.state).to_have_text("Done")
+    expect(one.card.locator("h3")).to_have_text("파란 배경의 노란 별")
+
+
+def test_a_phone_shows_every_page_without_sideways_scrolling(studio):
+    one = studio(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    one.ask("a small star " + "in one very-long-word" * 9)
+    one.generate()
+    one.expect_done()
+    picture = one.card.locator(".tile a").get_attribute("href")
+    for path in ("/", "/create", "/gallery", picture, "/credits"):
+        one.page.goto(path)
+        one.page.wait_for_load_state("networkidle")
+        widths = "[document.documentElement.scrollWidth, innerWidth]"
+        content, window = one.page.evaluate(widths)
+        assert content <= window, path
+
+
+def test_the_keyboard_alone_makes_and_opens_a_picture(studio):
+    one = studio()
+    page = one.page
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#prompt")).to_be_focused()
+    one.ask("by hand")
+    page.locator("#prompt").focus()
+    page.keyboard.press("Control+Enter")
+    one.expect_done()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.tile a')"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("by hand")
+
+
+def test_the_chosen_theme_stays(visit):
+    page = visit(color_scheme="light")
+    page.goto("/")
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.goto("/sign-in")
+    assert page.evaluate(ground) == dark
+    page.get_by_role("button", name="Light or dark").click()
+    assert page.evaluate(ground) == light

@@ -1,0 +1,60 @@
+"""Finished pictures: used again, saved, deleted and spared."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(studio):
+    """The page of a picture just made."""
+    one = studio()
+    one.ask("worth keeping")
+    one.generate()
+    one.expect_done()
+    one.card.locator(".tile a").click()
+    expect(one.page.locator("h1")).to_have_text("worth keeping")
+    return one.page
+
+
+def test_the_settings_of_a_picture_fill_the_form_again(page):
+    seed = page.locator("dt:text-is('Seed') + dd").inner_text()
+    page.get_by_role("link", name="Use these settings").click()
+    expect(page.locator("#seed")).to_have_value(seed)
+    expect(page.locator("#lock")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#prompt")).to_have_value("worth keeping")
+    expect(page.locator("#steps")).to_have_value("2")
+    expect(page.locator("#width")).to_have_value("64")
+
+
+def test_the_download_is_the_full_picture_with_its_settings(page):
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Download").click()
+    assert saved.value.suggested_filename.endswith(".png")
+    with Image.open(Path(saved.value.path())) as picture:
+        assert picture.size == (64, 64)
+        assert picture.text["parameters"].startswith("worth keeping")
+
+
+def test_a_deleted_picture_can_be_had_back_and_is_gone_otherwise(page):
+    address = page.url
+    page.get_by_role("button", name="Delete").click()
+    expect(page).to_have_url(re.compile("/gallery$"))
+    expect(page.locator(".wall img:visible")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".wall img:visible")).to_have_count(1)
+    page.goto(address)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Picture deleted.")).to_be_visible()
+    with page.expect_request_finished(lambda request: request.method == "DELETE"):
+        pass
+    page.reload()
+    expect(page.get_by_role("heading", name="No pictures yet")).to_be_visible()
+    assert page.goto(address).status == 404

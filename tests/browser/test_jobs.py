@@ -1,0 +1,71 @@
+"""Jobs while they run: watched, left, stopped, and without a live connection."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.studio import SLOW_STEPS, Studio
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_reload_in_mid_job_goes_on_where_the_job_is(studio):
+    one = studio()
+    one.ask("a slow picture", steps=SLOW_STEPS)
+    one.generate()
+    one.expect_running()
+    expect(one.card.locator("img.preview")).to_be_visible(timeout=30_000)
+    seen = one.step
+    one.page.reload()
+    expect(one.card.locator("h3")).to_have_text("a slow picture")
+    one.expect_running()
+    assert one.step >= seen
+    expect(one.page.locator("#prompt")).to_have_value("a slow picture")
+    expect(one.page.locator("#steps")).to_have_value(str(SLOW_STEPS))
+    one.cancel()
+
+
+def test_a_second_tab_shows_the_job_and_its_end(studio):
+    one = studio()
+    tab = one.page.context.new_page()
+    tab.goto("/create")
+    other = Studio(tab)
+    expect(tab.locator("#no-jobs")).to_be_visible()
+    one.ask("seen twice", steps=SLOW_STEPS)
+    one.generate()
+    other.expect_running()
+    other.cancel()
+    expect(one.state).to_have_text("Cancelled")
+
+
+def test_a_cancelled_job_gives_back_what_it_did_not_use(studio):
+    one = studio()
+    one.ask("not this one", steps=SLOW_STEPS)
+    expect(one.page.locator("#available")).to_have_text("100,300 available")
+    one.generate()
+    one.expect_running()
+    one.cancel()
+    charge = one.card.locator(".job-charge").inner_text()
+    charged = int(charge.split()[0]) if charge != "Nothing charged" else 0
+    left = f"{100_300 - charged:,} available"
+    expect(one.page.locator("#available")).to_have_text(left)
+
+
+def test_four_pictures_of_one_submission_share_a_card(studio):
+    one = studio()
+    one.ask("four of a kind", count=4)
+    one.generate()
+    one.expect_done(4)
+    expect(one.page.locator("article.job")).to_have_count(1)
+
+
+def test_without_the_socket_the_page_asks_for_itself(enter, person, worker):
+    page = enter(person, "/gallery")
+    page.route_web_socket("**/ws/**", lambda socket: socket.close())
+    page.goto("/create")
+    one = Studio(page)
+    expect(page.locator("#offline")).to_be_visible()
+    one.ask("told by nobody")
+    one.generate()
+    one.expect_done()

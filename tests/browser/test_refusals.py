@@ -1,0 +1,64 @@
+"""What cannot be had is said in words, where it is asked for."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.studio import Studio
+from tests.cast import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+
+def test_too_few_credits_say_how_many_are_missing_and_what_would_fit(
+    enter, newcomer, model
+):
+    page = enter(newcomer, "/create")
+    one = Studio(page)
+    one.ask("a very large wish", steps=150, side=1024, count=8)
+    refusal = page.locator("#refusal")
+    expect(refusal).to_contain_text("credits are missing")
+    one.generate()
+    expect(refusal).to_contain_text("credits are missing")
+    expect(page.locator("article.job")).to_have_count(0)
+    refusal.get_by_role("button").last.click()
+    expect(refusal).to_be_hidden()
+    expect(page.locator("#price")).not_to_have_text("Price: —")
+
+
+def test_wrong_settings_are_named_at_their_fields(enter, person, model):
+    page = enter(person, "/create")
+    one = Studio(page)
+    one.generate()
+    expect(page.locator("#prompt-error")).to_have_text(
+        "Write what the picture shall show."
+    )
+    expect(page.locator("#prompt")).to_be_focused()
+    one.ask("too wide")
+    page.locator("#width").fill("2000")
+    page.locator("#width").blur()
+    expect(page.locator("#width-error")).to_have_text(
+        "Your plan allows at most 1024 pixels."
+    )
+    expect(page.locator("#width")).to_have_attribute("aria-invalid", "true")
+    one.generate()
+    expect(page.locator("#width")).to_be_focused()
+    expect(page.locator("article.job")).to_have_count(0)
+
+
+def test_a_wrong_password_is_refused_and_the_right_one_leads_on(visit, newcomer):
+    page = visit()
+    page.goto("/gallery")
+    page.get_by_label("E-mail address").fill(newcomer.email)
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        "The e-mail address or the password is wrong."
+    )
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="No pictures yet")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.goto("/gallery")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
