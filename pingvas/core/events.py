@@ -156,7 +156,7 @@ def publish(event: Event) -> int | None:
     try:
         return int(_numbered(_APPEND, event.user_id, arguments))
     except (RedisError, DatabaseError):
-        log.warning("event not published", extra={"type": event.type}, exc_info=True)
+        log.warning("event not published", extra={"type": event.type})
         return None
 
 

@@ -99,7 +99,8 @@ def list_programs(port: int) -> list[Program]:
         ),
         Program(
             "maintenance",
-            _worker("maintenance", MAINTENANCE_QUEUES),
+            # The second child sweeps on while the first is at a long audit.
+            _worker("maintenance", MAINTENANCE_QUEUES, children=2),
             env={**FEW_CONNECTIONS, "WORKER_KIND": "maintenance"},
         ),
         Program("beat", _beat(), FEW_CONNECTIONS),
@@ -115,10 +116,11 @@ def _web(port: int) -> tuple[str, ...]:
     )
 
 
-def _worker(name: str, queues: str) -> tuple[str, ...]:
+def _worker(name: str, queues: str, *, children: int = 1) -> tuple[str, ...]:
     return (
         *(sys.executable, "-m", "celery", "-A", "pingvas", "worker"),
-        *("-n", f"{name}@%h", "-Q", queues, "--concurrency", "1"),
+        *("-n", f"{name}@%h", "-Q", queues),
+        *("--concurrency", str(children)),
         *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
     )
 
