@@ -17,6 +17,7 @@ from django.db import connections
 
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.events import newest_sequence
 from pingvas.core.redis import event_counter, redis_client
 
 # Twelve digits, so that no number needs padding.
@@ -92,6 +93,8 @@ def start_events(first: int, count: int) -> None:
 
     The first event ever of each of thousands would measure how counters begin.
     """
+    # Counters from before the server's scripts were loaded count as lost.
+    newest_sequence(numbered_id(first))
     with redis_client().pipeline(transaction=False) as pipe:
         for number in range(first, first + count):
             pipe.set(event_counter(numbered_id(number)), time.time_ns() // 1000)
