@@ -51,6 +51,18 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         admin.execute(drop)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fresh_pool() -> Iterator[None]:
+    """Give every module a pool of its own.
+
+    A thread that ends without closing its connection never gives it back: thirty such
+    threads, over many modules, would leave nothing for the next test.
+    """
+    yield
+    connections["default"].close()
+    connections["default"].close_pool()
+
+
 def _provision(name: str) -> None:
     admin_url = os.environ["DATABASE_ADMIN_URL"]
     with psycopg.connect(admin_url, autocommit=True) as admin:
