@@ -10,6 +10,8 @@ RUNTIME_FILES := requirements.txt requirements-worker.txt requirements-web.txt c
 DEV_FILES := requirements-dev.txt $(RUNTIME_FILES)
 # Two processes, a file never split: fixtures of a file are made once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
+# One browser at a time: it shares the cores with the worker that draws.
+BROWSER_ARGS ?=
 
 # Static checks read the settings but reach no server, and need not say so.
 STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=localhost \
@@ -63,7 +65,7 @@ test-browser: install-dev ## the tests in a real browser (needs Chromium)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
 	  echo "Chromium was not found: install the package chromium." >&2; \
 	  echo "Chromium이 없습니다: chromium 패키지를 설치하세요." >&2; exit 1; }
-	$(PY) -m pytest -m browser $(PYTEST_ARGS)
+	$(PY) -m pytest -m browser $(BROWSER_ARGS)
 
 evaluate-starter: install-dev ## measure from the pixels what the starter model gets right
 	$(PY) -m workers.starter.evaluate
