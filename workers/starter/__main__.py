@@ -46,15 +46,18 @@ def run_decoder(folder: Path, steps: int) -> None:
 
 def run_denoiser(folder: Path, steps: int) -> None:
     autoencoder = load_autoencoder(folder)
-    questions = draw_questions(QUESTIONS_IN_TRAINING)
+    one = draw_questions(QUESTIONS_IN_TRAINING)
+    two = draw_questions(QUESTIONS_IN_TRAINING, pairs=1.0)
 
     def judge(denoiser: Denoiser, scaling_factor: float) -> dict[str, Any]:
         pipeline = assemble_pipeline(
             autoencoder=autoencoder, denoiser=denoiser, scaling_factor=scaling_factor
         )
-        pictures = draw_pictures(pipeline, [question.prompt for question in questions])
-        save_sheet(folder / "denoiser.png", pictures, columns=8)
-        return shares(mark_pictures([q.scene for q in questions], pictures))
+        pictures = draw_pictures(pipeline, [question.prompt for question in one + two])
+        save_sheet(folder / "denoiser.png", pictures, columns=12)
+        marks = mark_pictures([question.scene for question in one + two], pictures)
+        right = shares(marks[: len(one)])
+        return {**right, "two_objects": shares(marks[len(one) :])["all"]}
 
     train_denoiser(
         folder=folder,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,39 @@ KOREAN_ORDERS = (
     "{object}, {ground}, {side}",
     "{ground}, {object}, {side}",
     "{at_side} {object_is} {being_ground}",
+)
+# Of two objects, the left or upper one is the first.
+ENGLISH_ROWS = (
+    "{first} and {second} {on_ground}",
+    "{ground} with {first} and {second}",
+    "{first} next to {second} {on_ground}",
+    "{first} on the left and {second} on the right {on_ground}",
+    "{first} on the left, {second} on the right, {ground}",
+    "{first} left of {second} {on_ground}",
+    "{second} right of {first} {on_ground}",
+)
+ENGLISH_STACKS = (
+    "{first} above {second} {on_ground}",
+    "{first} over {second}, {ground}",
+    "{second} below {first} {on_ground}",
+    "{second} under {first}, {ground}",
+    "{first} at the top and {second} at the bottom {on_ground}",
+    "{first} at the top, {second} at the bottom, {ground}",
+)
+KOREAN_ROWS = (
+    "{on_ground} {first_and} {second}",
+    "{first_and} {second}, {ground}",
+    "{on_ground} {first} 옆에 {second}",
+    "{on_ground} 왼쪽에 {first}, 오른쪽에 {second}",
+    "왼쪽에 {first}, 오른쪽에 {second}, {ground}",
+    "{on_ground} {first} 오른쪽에 {second}",
+    "{on_ground} {second} 왼쪽에 {first}",
+)
+KOREAN_STACKS = (
+    "{on_ground} {first} 아래에 {second}",
+    "{on_ground} {second} 위에 {first}",
+    "{on_ground} 위쪽에 {first}, 아래쪽에 {second}",
+    "위쪽에 {first}, 아래쪽에 {second}, {ground}",
 )
 ENGLISH_OPENINGS = (
     "a drawing of",
@@ -113,21 +146,26 @@ class Said:
     side: str
 
 
-def choose_words(
+def name_object(
     rng: np.random.Generator, scene: Scene, words: Language, habits: Habits
-) -> Said:
+) -> str:
     size = call(rng, words.sizes[scene.size], habits)
     colour = call(rng, words.colours[scene.colour], habits)
-    kind = call(rng, words.kinds[scene.kind], habits)
-    ground = call(rng, words.colours[scene.background], habits)
-    side = call(rng, words.sides[scene.column, scene.row], habits)
     parts = (
         "" if chance(rng, habits.no_size) else size,
         "" if chance(rng, habits.no_colour) else colour,
-        kind,
+        call(rng, words.kinds[scene.kind], habits),
     )
+    return " ".join(part for part in parts if part)
+
+
+def choose_words(
+    rng: np.random.Generator, scene: Scene, words: Language, habits: Habits
+) -> Said:
+    ground = call(rng, words.colours[scene.background], habits)
+    side = call(rng, words.sides[scene.column, scene.row], habits)
     return Said(
-        object=" ".join(part for part in parts if part),
+        object=name_object(rng, scene, words, habits),
         ground="" if chance(rng, habits.no_background) else ground,
         side="" if scene.centred and chance(rng, habits.no_centre) else side,
     )
@@ -187,18 +225,43 @@ def decorate(
     return text
 
 
+def choose_order(rng: np.random.Generator, scene: Scene, words: Language) -> str:
+    korean = words is KOREAN
+    if not scene.other:
+        return pick(rng, KOREAN_ORDERS if korean else ENGLISH_ORDERS)
+    if scene.stacked:
+        return pick(rng, KOREAN_STACKS if korean else ENGLISH_STACKS)
+    return pick(rng, KOREAN_ROWS if korean else ENGLISH_ROWS)
+
+
+def write_parts(
+    rng: np.random.Generator, scene: Scene, words: Language, habits: Habits
+) -> dict[str, str]:
+    """Every part that an order may ask for, in the words that chance chose."""
+    said = choose_words(rng, scene, words, habits)
+    parts = korean_parts if words is KOREAN else english_parts
+    written = parts(rng, said)
+    if not scene.other:
+        return written
+    second = replace(said, object=name_object(rng, scene.other, words, habits))
+    return written | {
+        "first": parts(rng, said)["object"] if words is ENGLISH else said.object,
+        "first_and": with_particle(said.object, ("과", "와")),
+        "second": parts(rng, second)["object"] if words is ENGLISH else second.object,
+    }
+
+
 def write_caption(
     rng: np.random.Generator, scene: Scene, language: str, habits: Habits
 ) -> str:
     """One of the many ways to ask for this scene in "en" or "ko"."""
     words = LANGUAGES[language]
-    said = choose_words(rng, scene, words, habits)
     manner = chance(rng, habits.manner)
+    order = choose_order(rng, scene, words)
+    text = order.format(**write_parts(rng, scene, words, habits))
     if words is KOREAN:
-        text = pick(rng, KOREAN_ORDERS).format(**korean_parts(rng, said))
         text = f"{text} {pick(rng, KOREAN_ENDINGS)}" if manner else text
     else:
-        text = pick(rng, ENGLISH_ORDERS).format(**english_parts(rng, said))
         text = text.removesuffix("with ")
         text = f"{pick(rng, ENGLISH_OPENINGS)} {text}" if manner else text
     return decorate(rng, tidy(text), words, habits)

@@ -39,8 +39,10 @@ TEXT_WIDTH = 128
 WIDTHS = (64, 128)
 HEADS = (2, 4)
 BATCH = 32
-SCENES = 16_000
+SCENES = 60_000
 SCENES_SEED = 10
+# Share of scenes with two objects: more than half would starve the single ones.
+PAIRS = 0.4
 # Linear betas leave hardly any signal at the last step: a picture starts from pure
 # noise, so flat backgrounds must not be readable from it in training either.
 TIMES = 1000
@@ -61,10 +63,14 @@ ATTRIBUTES = {
     "column": COLUMNS,
     "row": ROWS,
 }
+NOTHING = "nothing"
+OTHER_ATTRIBUTES = {
+    "kind": (NOTHING, *KINDS),
+    "colour": (NOTHING, *COLOURS),
+    "size": (NOTHING, *SIZES),
+}
 READING_WEIGHT = 0.05
-# By then every attribute is read without a mistake, and the encoder is left alone.
-TEXT_STEPS = 3500
-# No caption reaches the last tokens of the window: there the whole of it is known.
+# Hardly a caption reaches the last tokens of the window: there all of it is known.
 SUMMARY_TOKENS = 10
 # Cells of the latents that the object touches count more at first. That biases what
 # is drawn, so the surplus fades out over the schedule's last part.
@@ -114,13 +120,16 @@ class Denoiser(nn.Module):
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.text_is_learnt = False
         self.text_encoder = build_text_encoder(tokenizer)
         self.unet = build_unet().to(memory_format=torch.channels_last)
         self.readers = nn.ModuleDict(
             {
                 attribute: nn.Linear(TEXT_WIDTH, len(names))
                 for attribute, names in ATTRIBUTES.items()
+            }
+            | {
+                f"other_{attribute}": nn.Linear(TEXT_WIDTH, len(names))
+                for attribute, names in OTHER_ATTRIBUTES.items()
             }
         )
 
@@ -131,8 +140,7 @@ class Denoiser(nn.Module):
         tokens = self.tokenizer(
             captions, padding="max_length", truncation=True, return_tensors="pt"
         )
-        with torch.set_grad_enabled(not self.text_is_learnt and self.training):
-            hidden = self.text_encoder(tokens.input_ids)[0]
+        hidden = self.text_encoder(tokens.input_ids)[0]
         predicted = self.unet(noisy, times, hidden).sample
         return predicted.float(), hidden
 
@@ -160,7 +168,7 @@ class Lessons:
     @classmethod
     def prepare(cls, autoencoder: AutoencoderTiny, folder: Path) -> Lessons:
         cache = folder / "latents.npy"
-        scenes = draw_scenes(count=SCENES, seed=SCENES_SEED)
+        scenes = draw_scenes(count=SCENES, seed=SCENES_SEED, pairs=PAIRS)
         if not cache.exists():
             np.save(cache, encode_scenes(autoencoder, scenes).numpy())
         latents = torch.from_numpy(np.load(cache))
@@ -182,16 +190,30 @@ def spread_times(step: int) -> torch.Tensor:
     return torch.from_numpy(np.interp(shares, *TIME_SHARES)).long()
 
 
+def answers(scenes: list[Scene]) -> dict[str, list[int]]:
+    """What the readers should say of each scene's caption, as positions of names."""
+    first = {
+        attribute: [names.index(getattr(scene, attribute)) for scene in scenes]
+        for attribute, names in ATTRIBUTES.items()
+    }
+    second = {
+        f"other_{attribute}": [
+            names.index(getattr(scene.other, attribute, NOTHING)) for scene in scenes
+        ]
+        for attribute, names in OTHER_ATTRIBUTES.items()
+    }
+    return first | second
+
+
 def reading_loss(
     model: Denoiser, hidden: torch.Tensor, scenes: list[Scene]
 ) -> torch.Tensor:
     """How badly the scenes' attributes are read from the end of the text."""
     summary = hidden[:, -SUMMARY_TOKENS:].mean(dim=1)
     losses = []
-    for attribute, names in ATTRIBUTES.items():
-        answers = [names.index(getattr(scene, attribute)) for scene in scenes]
+    for attribute, right in answers(scenes).items():
         scores = model.readers[attribute](summary).float()
-        losses.append(nn.functional.cross_entropy(scores, torch.tensor(answers)))
+        losses.append(nn.functional.cross_entropy(scores, torch.tensor(right)))
     return torch.stack(losses).sum()
 
 
@@ -210,7 +232,6 @@ def denoising_loss(
     progress: float,
 ) -> torch.Tensor:
     latents, scenes, captions = lessons.take(step)
-    model.text_is_learnt = step >= TEXT_STEPS
     times = spread_times(step)
     kept = noise.alphas_cumprod[times][:, None, None, None]
     disturbance = torch.randn(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 
@@ -37,12 +38,14 @@ from workers.starter.shapes import KINDS
 from workers.starter.sheets import save_sheet
 
 QUESTIONS = 300
+PAIR_QUESTIONS = 100
 SAMPLER = "euler"
 # The other samplers and guidances answer this many of the same prompts each.
 FEWER = 20
 GUIDANCES = (3.0, 7.5)
 FIRST_SEED = 1
-SHEET = 48
+SHEET = 40
+PAIRS_ON_SHEET = 24
 TARGETS = {"background": 95, "colour": 95, "position": 95, "kind": 85}
 
 Marks = list[dict[str, bool]]
@@ -109,7 +112,10 @@ def evaluate(folder: Path, count: int) -> dict[str, Any]:
     use_sampler(pipeline, SAMPLER)
     questions = draw_questions(count)
     pictures, results = answer(pipeline, questions, GUIDANCE)
-    save_sheet(folder / "sheet.png", pictures[:SHEET], columns=8)
+    pairs = draw_questions(PAIR_QUESTIONS, pairs=1.0)
+    pair_pictures, pair_results = answer(pipeline, pairs, GUIDANCE)
+    shown = np.concatenate([pictures[:SHEET], pair_pictures[:PAIRS_ON_SHEET]])
+    save_sheet(folder / "sheet.png", shown, columns=8)
     return {
         "weights": fingerprint(folder),
         "prompts": count,
@@ -122,6 +128,7 @@ def evaluate(folder: Path, count: int) -> dict[str, Any]:
         "right": shares(results),
         "english": shares_where(questions, results, "", "en"),
         "korean": shares_where(questions, results, "", "ko"),
+        "two_objects": shares(pair_results),
         "by_size": {
             size: shares_where(questions, results, "size", size)
             for size in ("small", "medium", "large")
@@ -131,7 +138,10 @@ def evaluate(folder: Path, count: int) -> dict[str, Any]:
             for kind in KINDS
         },
         "variants": measure_variants(pipeline, questions[:FEWER]),
-        "sheet_prompts": [question.prompt for question in questions[:SHEET]],
+        "sheet_prompts": [
+            question.prompt
+            for question in [*questions[:SHEET], *pairs[:PAIRS_ON_SHEET]]
+        ],
     }
 
 
@@ -151,7 +161,8 @@ def describe(figures: dict[str, Any]) -> str:
         "Korean": figures["korean"],
         "target": figures["targets"],
     }
-    sizes = {f"{size} objects": row for size, row in figures["by_size"].items()}
+    others = {f"{size} objects": row for size, row in figures["by_size"].items()}
+    others["two objects"] = figures["two_objects"]
     kinds = (f"{kind} {share}" for kind, share in figures["by_kind"].items())
     return (
         "\n\n".join(
@@ -163,7 +174,9 @@ def describe(figures: dict[str, Any]) -> str:
                 f"{figures['guidance']}) and read back from the pixels. Percent right; "
                 "“all” means that everything asked for is right in one picture.",
                 table("", groups),
-                table("", sizes),
+                f"The last row is {PAIR_QUESTIONS} prompts of its own, right only if "
+                "both objects are.",
+                table("", others),
                 "Kind right, by kind: " + ", ".join(kinds) + ".",
                 f"The first {FEWER} prompts with other settings:",
                 table("", figures["variants"]),

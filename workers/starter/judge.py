@@ -144,3 +144,17 @@ def judge_picture(pixels: Pixels) -> Finding:
         size=size_of(radius) if found else None,
         overlap=round(score, 3),
     )
+
+
+def judge_half(pixels: Pixels, *, row: int, column: int) -> Finding:
+    """Findings for the object of the upper or left half (-1) or the other one (1).
+
+    0 means the whole height or width.
+    """
+    picture = pixels.copy()
+    ground = background_rgb(pixels.astype(np.float32))
+    middle = SIDE // 2
+    for axis, side in enumerate((row, column)):
+        other = {-1: slice(middle, SIDE), 0: slice(0, 0), 1: slice(0, middle)}[side]
+        picture[(other,) if axis == 0 else (slice(None), other)] = np.rint(ground)
+    return judge_picture(picture)

@@ -1,4 +1,4 @@
-"""Scenes the starter model learns from: one flat object on a flat background.
+"""Scenes the starter model learns from: one or two flat objects on a flat background.
 
 Everything is drawn by this module from a seed; there is no data set to download.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,16 @@ COLOURS = {
 }
 COLOUR_JITTER = 6
 # Half the side of the object's square, in pixels; both ends belong to the size.
-SIZES = {"small": (17, 20), "medium": (26, 29), "large": (36, 39)}
+SIZES = {"small": (20, 22), "medium": (27, 29), "large": (36, 38)}
 COLUMNS = ("left", "centre", "right")
 ROWS = ("top", "centre", "bottom")
 # How far from the middle a named side lies, and how far an object strays from there.
-OFFSETS = {"small": (34, 4), "medium": (30, 4), "large": (23, 2)}
-CENTRE_STRAY = 3
+OFFSETS = {"small": (34, 2), "medium": (30, 2), "large": (23, 2)}
+CENTRE_STRAY = 2
 CENTRE_SHARE = 0.3
+# Two objects lie side by side or one above the other, and are no larger than this.
+PAIR_OFFSET = (32, 1)
+PAIR_SIZES = ("small", "medium")
 HELD_OUT_EVERY = 10
 
 Pixels = NDArray[np.uint8]
@@ -43,7 +46,11 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Scene:
-    """What is in a picture, by name, and where exactly it was put, in pixels."""
+    """What is in a picture, by name, and where exactly it was put, in pixels.
+
+    Attributes:
+        other: a second object on the same background, right of this one or below it.
+    """
 
     kind: str
     colour: str
@@ -56,10 +63,20 @@ class Scene:
     y: int
     object_rgb: tuple[int, int, int]
     background_rgb: tuple[int, int, int]
+    other: Scene | None = None
 
     @property
     def centred(self) -> bool:
         return self.column == "centre" and self.row == "centre"
+
+    @property
+    def objects(self) -> tuple[Scene, ...]:
+        return (self, self.other) if self.other else (self,)
+
+    @property
+    def stacked(self) -> bool:
+        """Of two objects: whether one lies above the other."""
+        return self.row == "top"
 
 
 def is_held_out(kind: str, colour: str, background: str) -> bool:
@@ -84,10 +101,10 @@ def draw_rgb(rng: np.random.Generator, name: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def place(rng: np.random.Generator, size: str, side: int) -> int:
+def place(rng: np.random.Generator, side: int, offset: tuple[int, int]) -> int:
     """Coordinate for a side of -1 (left or top), 0 or 1."""
-    offset, stray = OFFSETS[size] if side else (0, CENTRE_STRAY)
-    return SIDE // 2 + side * offset + int(rng.integers(-stray, stray + 1))
+    away, stray = offset if side else (0, CENTRE_STRAY)
+    return SIDE // 2 + side * away + int(rng.integers(-stray, stray + 1))
 
 
 def draw_position(rng: np.random.Generator) -> tuple[int, int]:
@@ -97,12 +114,17 @@ def draw_position(rng: np.random.Generator) -> tuple[int, int]:
     return column - 1, row - 1
 
 
-def compose_scene(rng: np.random.Generator, combination: tuple[str, str, str]) -> Scene:
-    """Scene of this kind, colour and background; the rest is drawn by chance."""
+def compose_object(
+    rng: np.random.Generator,
+    combination: tuple[str, str, str],
+    *,
+    size: str,
+    side: tuple[int, int],
+    offset: tuple[int, int],
+) -> Scene:
     kind, colour, background = combination
-    size = str(rng.choice(list(SIZES)))
     smallest, largest = SIZES[size]
-    column, row = draw_position(rng)
+    column, row = side
     return Scene(
         kind=kind,
         colour=colour,
@@ -111,35 +133,84 @@ def compose_scene(rng: np.random.Generator, combination: tuple[str, str, str]) -
         column=COLUMNS[column + 1],
         row=ROWS[row + 1],
         radius=int(rng.integers(smallest, largest + 1)),
-        x=place(rng, size, column),
-        y=place(rng, size, row),
+        x=place(rng, column, offset),
+        y=place(rng, row, offset),
         object_rgb=draw_rgb(rng, colour),
         background_rgb=draw_rgb(rng, background),
     )
 
 
-def draw_scenes(*, count: int, seed: int, held_out: bool = False) -> list[Scene]:
+def compose_scene(rng: np.random.Generator, combination: tuple[str, str, str]) -> Scene:
+    """Scene of this kind, colour and background; the rest is drawn by chance."""
+    size = str(rng.choice(list(SIZES)))
+    side = draw_position(rng)
+    return compose_object(rng, combination, size=size, side=side, offset=OFFSETS[size])
+
+
+def compose_pair(
+    rng: np.random.Generator,
+    first: tuple[str, str, str],
+    second: tuple[str, str, str],
+) -> Scene:
+    """Two objects on the first one's background."""
+    stacked = bool(rng.integers(2))
+    objects = []
+    for combination, away in ((first, -1), (second, 1)):
+        size = str(rng.choice(PAIR_SIZES))
+        side = (0, away) if stacked else (away, 0)
+        objects.append(
+            compose_object(rng, combination, size=size, side=side, offset=PAIR_OFFSET)
+        )
+    ground = objects[0].background_rgb
+    return replace(objects[0], other=replace(objects[1], background_rgb=ground))
+
+
+def draw_scenes(
+    *, count: int, seed: int, held_out: bool = False, pairs: float = 0.0
+) -> list[Scene]:
+    """Scenes of combinations that training sees, or never sees.
+
+    pairs: the share of scenes with two objects.
+    """
     rng = np.random.default_rng(seed)
     choices = combinations(held_out=held_out)
-    picks = rng.integers(len(choices), size=count)
-    return [compose_scene(rng, choices[pick]) for pick in picks]
+    on_ground = {
+        ground: [choice for choice in choices if choice[2] == ground]
+        for ground in COLOURS
+    }
+    scenes = []
+    for pick, lot in zip(
+        rng.integers(len(choices), size=count), rng.random(count), strict=True
+    ):
+        first = choices[pick]
+        if lot < pairs:
+            others = on_ground[first[2]]
+            second = others[rng.integers(len(others))]
+            scenes.append(compose_pair(rng, first, second))
+        else:
+            scenes.append(compose_scene(rng, first))
+    return scenes
 
 
 def object_mask(scene: Scene) -> NDArray[np.float32]:
-    """Coverage of the whole picture's pixels by the object, SIDE x SIDE, 0 to 1."""
+    """Coverage of the whole picture's pixels by the objects, SIDE x SIDE, 0 to 1."""
     canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
-    mask = mask_of(scene.kind, scene.radius)
-    top, left = scene.y - scene.radius, scene.x - scene.radius
-    canvas[top : top + len(mask), left : left + len(mask)] = mask
+    for each in scene.objects:
+        mask = mask_of(each.kind, each.radius)
+        top, left = each.y - each.radius, each.x - each.radius
+        canvas[top : top + len(mask), left : left + len(mask)] = mask
     return canvas
 
 
 def render_scene(scene: Scene) -> Pixels:
     """RGB picture, SIDE x SIDE x 3."""
-    cover = object_mask(scene)[:, :, None]
     ground = np.array(scene.background_rgb, dtype=np.float32)
-    paint = np.array(scene.object_rgb, dtype=np.float32)
-    return np.rint(ground + cover * (paint - ground)).astype(np.uint8)
+    picture = np.broadcast_to(ground, (SIDE, SIDE, 3))
+    for each in scene.objects:
+        cover = object_mask(replace(each, other=None))[:, :, None]
+        paint = np.array(each.object_rgb, dtype=np.float32)
+        picture = picture + cover * (paint - picture)
+    return np.rint(picture).astype(np.uint8)
 
 
 def render_scenes(scenes: Sequence[Scene]) -> Pixels:

@@ -24,8 +24,21 @@ def test_a_plain_caption_names_kind_colours_and_position(language):
             assert any(name in caption for name in names), (caption, names)
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_plain_caption_of_two_objects_names_both_and_tells_them_apart(language):
+    rng = np.random.default_rng(6)
+    words = LANGUAGES[language]
+    for scene in draw_scenes(count=300, seed=7, pairs=1.0):
+        caption = write_caption(rng, scene, language, PLAIN)
+        for each in scene.objects:
+            for names in (words.kinds[each.kind], words.colours[each.colour]):
+                assert any(name in caption for name in names), (caption, names)
+        assert any(name in caption for name in words.colours[scene.background])
+
+
 def test_captions_leave_no_gaps_where_parts_are_unsaid():
-    for caption in draw_captions(draw_scenes(count=2000, seed=3), seed=4):
+    scenes = draw_scenes(count=2000, seed=3, pairs=0.4)
+    for caption in draw_captions(scenes, seed=4):
         assert "  " not in caption
         assert " ," not in caption
         assert caption == caption.strip(" ,")

@@ -13,6 +13,31 @@ def test_the_judge_reads_our_own_drawings_without_a_mistake():
     assert shares(results)["all"] == 100
 
 
+def test_the_judge_reads_both_of_two_objects():
+    scenes = draw_scenes(count=200, seed=14, pairs=1.0)
+    assert shares(mark_pictures(scenes, render_scenes(scenes)))["all"] == 100
+
+
+def test_two_objects_that_changed_places_are_wrong():
+    for scene in draw_scenes(count=40, seed=15, pairs=1.0):
+        first, second = scene.objects
+        swapped = replace(
+            first,
+            kind=second.kind,
+            object_rgb=second.object_rgb,
+            other=replace(second, kind=first.kind, object_rgb=first.object_rgb),
+        )
+        [marks] = mark_pictures([scene], render_scene(swapped)[None])
+        assert marks["kind"] == (first.kind == second.kind)
+        assert marks["colour"] == (first.colour == second.colour)
+
+
+def test_one_of_two_objects_is_not_enough():
+    [scene] = draw_scenes(count=1, seed=16, pairs=1.0)
+    [marks] = mark_pictures([scene], render_scene(replace(scene, other=None))[None])
+    assert not marks["kind"]
+
+
 def test_the_judge_reads_size_as_well():
     for scene in draw_scenes(count=60, seed=10):
         assert judge_picture(render_scene(scene)).size == scene.size

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from workers.starter.scenes import (
@@ -31,10 +33,28 @@ def test_every_object_lies_whole_inside_its_picture():
         assert object_mask(scene).sum() > 100
 
 
+def test_two_objects_share_a_background_and_never_touch():
+    for scene in draw_scenes(count=300, seed=9, pairs=1.0):
+        first, second = scene.objects
+        assert first.background_rgb == second.background_rgb
+        masks = [object_mask(replace(each, other=None)) for each in scene.objects]
+        assert not (masks[0] * masks[1]).any()
+        before = (second.x - first.x, second.y - first.y)[scene.stacked]
+        assert before > 0
+
+
+def test_the_share_of_scenes_with_two_objects_is_the_one_asked_for():
+    scenes = draw_scenes(count=2000, seed=10, pairs=0.4)
+    assert 0.35 < sum(len(scene.objects) == 2 for scene in scenes) / 2000 < 0.45
+    assert all(scene.other is None for scene in draw_scenes(count=200, seed=10))
+
+
 def test_training_never_sees_a_held_out_combination():
     held_out = set(combinations(held_out=True))
     trained = {
-        (s.kind, s.colour, s.background) for s in draw_scenes(count=5000, seed=7)
+        (s.kind, s.colour, s.background)
+        for scene in draw_scenes(count=5000, seed=7, pairs=0.4)
+        for s in scene.objects
     }
     examined = {
         (s.kind, s.colour, s.background)
