@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Self
 
 from django.utils.translation import gettext as _
 
@@ -34,26 +35,34 @@ LONGEST_PROMPT = 4_000
 PIXEL_GRID = 8
 SMALLEST_SIDE = 64
 LONGEST_SIDE = 2048
+# Of models that do not say what they were trained on.
+USUAL_SIDE = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationSpec:
     """One submission: the same picture settings with one seed for each picture.
 
-    width, height: pixels, multiples of 8. cfg_scale: 1 to 20, or None for no guidance.
-    sampler: empty for the usual one of the model's base. seeds: 1 to 8 of -1 (random)
-    or 0 to 2**32 - 1.
+    width, height: pixels, multiples of 8; 0 for the model's own side. cfg_scale: 1 to
+    20, or None for no guidance. sampler: empty for the usual one of the model's base.
+    seeds: 1 to 8 of -1 (random) or 0 to 2**32 - 1.
     """
 
     model: str
     prompt: str
     negative_prompt: str = ""
-    width: int = 512
-    height: int = 512
+    width: int = 0
+    height: int = 0
     steps: int = 20
     cfg_scale: Decimal | None = Decimal("7.5")
     sampler: str = ""
     seeds: tuple[int, ...] = (RANDOM_SEED,)
+
+    def sized_for(self, *, native_side: int | None, longest_side: int) -> Self:
+        """With sides that were left out: the model's own, as far as a tier allows."""
+        side = min(native_side or USUAL_SIDE, longest_side)
+        width, height = self.width or side, self.height or side
+        return replace(self, width=width, height=height)
 
     def check(self, *, base_model: str, longest_side: int) -> None:
         """InvalidRequest naming every field at fault, for a model and a tier's side."""

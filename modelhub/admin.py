@@ -37,6 +37,7 @@ class AIModelAdmin(ChangedFieldsAdmin[AIModel]):
         "is_active",
         "type",
         "base_model",
+        "native_side",
         "file_size",
         "sha256_hash",
         "s3_bucket",

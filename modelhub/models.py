@@ -47,6 +47,11 @@ class AIModel(models.Model):
     s3_key = models.CharField(max_length=500, null=True, blank=True)
     file_size = models.BigIntegerField(null=True, blank=True)
     sha256_hash = models.CharField(max_length=64, null=True, blank=True)
+    native_side = models.IntegerField(
+        null=True,
+        blank=True,
+        db_comment="모델이 학습한 이미지의 한 변 (픽셀)",
+    )
     is_official = models.BooleanField(default=False, db_default=False)
     min_tier = models.CharField(
         max_length=20,
@@ -81,6 +86,10 @@ class AIModel(models.Model):
             models.CheckConstraint(
                 condition=Q(min_tier__in=[tier.value for tier in PAID_TIERS]),
                 name="ai_models_min_tier_check",
+            ),
+            models.CheckConstraint(
+                condition=Q(native_side__gte=64, native_side__lte=2048),
+                name="ai_models_native_side_check",
             ),
         ]
         indexes = [

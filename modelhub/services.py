@@ -19,7 +19,10 @@ class ModelNameTaken(PingvasError):
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A checkpoint in the object store: `key` is its prefix, `sha256` its identity."""
+    """A checkpoint in the object store: `key` is its prefix, `sha256` its identity.
+
+    `native_side`: pixels of the pictures it was trained on, None when unknown.
+    """
 
     name: str
     base_model: str
@@ -27,6 +30,7 @@ class Checkpoint:
     key: str
     file_size: int
     sha256: str
+    native_side: int | None = None
     description: str = ""
     min_tier: str | None = None
 
@@ -52,6 +56,7 @@ def register_checkpoint(checkpoint: Checkpoint) -> AIModel:
         "s3_bucket": checkpoint.bucket,
         "s3_key": checkpoint.key,
         "file_size": checkpoint.file_size,
+        "native_side": checkpoint.native_side,
         "is_official": True,
         "min_tier": checkpoint.min_tier,
     }

@@ -29,10 +29,16 @@ class SpecSerializer(serializers.Serializer[Any]):
         max_length=LONGEST_PROMPT, allow_blank=True, default=""
     )
     width = serializers.IntegerField(
-        min_value=SMALLEST_SIDE, max_value=LONGEST_SIDE, default=512
+        min_value=SMALLEST_SIDE,
+        max_value=LONGEST_SIDE,
+        required=False,
+        help_text="left out: the model's native_side, or 512",
     )
     height = serializers.IntegerField(
-        min_value=SMALLEST_SIDE, max_value=LONGEST_SIDE, default=512
+        min_value=SMALLEST_SIDE,
+        max_value=LONGEST_SIDE,
+        required=False,
+        help_text="left out: the model's native_side, or 512",
     )
     steps = serializers.IntegerField(min_value=1, max_value=150, default=20)
     cfg_scale = serializers.DecimalField(

@@ -46,7 +46,7 @@ class JobNotFinished(PingvasError):
 def quote_jobs(*, user: User, spec: GenerationSpec) -> Quote:
     """Price `spec` for `user`, with the same checks as a submission. Writes nothing."""
     model = access_model(user, spec.model)
-    return _quote(user, spec, model)
+    return _quote(user, _sized(user, spec, model), model)
 
 
 def submit_jobs(
@@ -59,6 +59,7 @@ def submit_jobs(
     ModelNotInTier, InvalidRequest, QueueFull, InsufficientCredits.
     """
     model = access_model(user, spec.model)
+    spec = _sized(user, spec, model)
     quote = _quote(user, spec, model)
     sampler = spec.resolved_sampler(model.base_model or "")
     count_generation(user_id=user.id, tier=user.tier)
@@ -100,6 +101,11 @@ def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
         seeds=(job.seed,),
     )
     return submit_jobs(user=user, spec=spec, retried_from=job.id)
+
+
+def _sized(user: User, spec: GenerationSpec, model: AIModel) -> GenerationSpec:
+    longest_side = limits_for(user.tier).longest_side
+    return spec.sized_for(native_side=model.native_side, longest_side=longest_side)
 
 
 def _quote(user: User, spec: GenerationSpec, model: AIModel) -> Quote:

@@ -24,12 +24,20 @@ class ModelSerializer(serializers.ModelSerializer[AIModel]):
         help_text="whether your plan covers the model"
     )
 
+    native_side = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="side in pixels of the pictures that the model was trained on; "
+        "null when unknown",
+    )
+
     class Meta:
         model = AIModel
         fields = (
             "id",
             "name",
             "base_model",
+            "native_side",
             "description",
             "min_tier",
             "is_official",

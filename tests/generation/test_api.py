@@ -4,6 +4,7 @@ import json
 from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError
 
 from billing.services.grants import read_balance
 from generation.models import GenerationJob
@@ -48,6 +49,36 @@ def test_a_quote_changes_nothing_and_is_what_the_submission_holds(client, alice)
     assert [job["quoted_credits"] for job in jobs] == [quote["credits"]] * 2
     with acting_as(user_actor(alice.id)):
         assert read_balance(user_id=alice.id).held == quote["total"]
+
+
+@pytest.mark.parametrize(
+    ("native", "sides", "expected"),
+    [
+        (128, {}, (128, 128)),
+        (None, {}, (512, 512)),
+        (1024, {"height": 256}, (1024, 256)),
+        # More than the plan allows is not what leaving it out means.
+        (2048, {}, (1024, 1024)),
+    ],
+)
+def test_a_size_that_is_left_out_is_the_models_own(
+    client, alice, native, sides, expected
+):
+    with acting_as(SERVICE):
+        AIModel.objects.filter(name="starter").update(native_side=native)
+    rows = client.get("/api/v1/models").json()["results"]
+    assert {row["name"]: row["native_side"] for row in rows}["starter"] == native
+    wish = {"model": "starter", "prompt": "a star", **sides}
+    quote = post(client, "jobs/quote", wish).json()
+    [job] = post(client, "jobs", wish).json()["jobs"]
+    assert (job["width"], job["height"]) == expected
+    assert job["quoted_credits"] == quote["credits"]
+
+
+@pytest.mark.parametrize("side", [0, 63, 2049])
+def test_a_side_that_no_job_can_have_is_refused_by_the_database(side):
+    with acting_as(SERVICE), pytest.raises(IntegrityError):
+        AIModel.objects.filter(name="starter").update(native_side=side)
 
 
 def test_the_same_key_is_the_same_job(client, alice):

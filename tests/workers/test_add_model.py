@@ -84,6 +84,7 @@ def test_a_folder_is_stored_registered_and_told_in_one_line(folder, store):
     (model,) = models()
     assert (model.sha256_hash, model.file_size) == (facts.sha256, facts.file_size)
     assert (model.is_official, model.is_active, model.min_tier) == (True, True, None)
+    assert model.native_side == 512
     assert model.s3_key == f"models/{facts.sha256}"
     assert f"{model.s3_key}/manifest.json" in stored(store)
 
@@ -152,6 +153,14 @@ def test_adding_the_same_twice_renews_what_is_said_of_it(folder, store, monkeypa
     assert (model.min_tier, model.description) == (None, "sharper")
     assert stored(store) == before
     assert sent == []
+
+
+def test_a_model_registered_before_sides_were_known_learns_its_own(folder):
+    add(folder)
+    with acting_as(SERVICE):
+        AIModel.objects.update(native_side=None)
+    add(folder)
+    assert models()[0].native_side == 512
 
 
 def test_a_model_that_staff_switched_off_stays_off(folder):

@@ -11,6 +11,7 @@ from typing import Literal
 from workers.engine.errors import ModelRefused
 from workers.engine.folders import Folder, read_folder
 from workers.engine.single_files import NEEDS, SingleFile, read_single_file
+from workers.engine.sizes import native_side
 from workers.engine.tensors import ITEM_BYTES, Header
 
 Format = Literal["diffusers", "single_file"]
@@ -22,7 +23,8 @@ class ModelFacts:
     """`file_size` in bytes of what is loaded, `parameters` counted over all parts.
 
     `weight_bytes` is the size of the weights as stored, `needs` names the parts that
-    a companion folder must give because the checkpoint lacks them.
+    a companion folder must give because the checkpoint lacks them, `native_side` in
+    pixels what it was trained on, None where nothing says so.
     """
 
     base: str
@@ -32,6 +34,7 @@ class ModelFacts:
     parameters: int
     weight_bytes: int
     needs: tuple[str, ...]
+    native_side: int | None
 
 
 def inspect_model(path: Path) -> ModelFacts:
@@ -51,6 +54,7 @@ def inspect_model(path: Path) -> ModelFacts:
         parameters=sum(info.count for h in headers for info in h.tensors.values()),
         weight_bytes=stored_bytes(headers),
         needs=NEEDS[source.base] if isinstance(source, SingleFile) else (),
+        native_side=native_side(source),
     )
 
 

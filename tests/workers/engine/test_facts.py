@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,6 +36,41 @@ def test_a_folder_is_recognised(folders, base):
     assert (facts.base, facts.format, facts.needs) == (base, "diffusers", ())
     assert facts.parameters == counted
     assert facts.file_size > sum(file.stat().st_size for file in weights)
+
+
+SIDES = {"sd15": 512, "sd21": 768, "sdxl": 1024, "flux": 1024}
+
+
+@pytest.mark.parametrize("base", SIDES)
+def test_a_folder_says_what_it_was_trained_on(folders, base):
+    assert inspect_model(folders[base]).native_side == SIDES[base]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_single_file_tells_its_side_by_its_base(files, name):
+    assert inspect_model(files[name]).native_side == SIDES[FILES[name]]
+
+
+def test_the_noise_version_of_the_second_generation_is_smaller(files, tmp_path):
+    stated = tmp_path / "base.safetensors"
+    said = {"modelspec.prediction_type": "epsilon"}
+    tensors = {n: t for n, t in load_file(files["sd21"]).items() if n != "v_pred"}
+    save_file(tensors, stated, said)
+    assert inspect_model(stated).native_side == 512
+
+
+def test_the_starter_model_was_trained_on_its_own_scenes():
+    weights = Path(__file__).parents[3] / "workers/starter/weights"
+    assert inspect_model(weights).native_side == 128
+
+
+@pytest.mark.parametrize("sample", [None, "64", [], 5, 4096, 2.5, True])
+def test_a_side_that_makes_no_sense_is_no_side(folders, tmp_path, sample):
+    copy = shutil.copytree(folders["sd15"], tmp_path / "model")
+    path = copy / "unet" / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"sample_size": sample}))
+    assert inspect_model(copy).native_side is None
 
 
 @pytest.mark.parametrize("name", FILES)

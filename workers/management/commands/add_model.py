@@ -64,6 +64,7 @@ class Command(BaseCommand):
             key=publish_checkpoint(path, facts),
             file_size=facts.file_size,
             sha256=facts.sha256,
+            native_side=facts.native_side,
             description=options["description"],
             min_tier=options["min_tier"],
         )
