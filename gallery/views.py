@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
-from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from gallery.models import Image
 from gallery.selectors import access_image
-from pingvas.core.errors import NotFound
 from pingvas.core.pages import SignedInPage
 
 
@@ -54,11 +51,6 @@ class ImagePage(SignedInPage):
         }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(image=self._image(), **kwargs)
-
-    def _image(self) -> Image:
         user = cast(User, self.request.user)
-        try:
-            return access_image(user, UUID(str(self.kwargs["image_id"])))
-        except NotFound as error:
-            raise Http404 from error
+        image = access_image(user, UUID(str(self.kwargs["image_id"])))
+        return super().get_context_data(image=image, **kwargs)

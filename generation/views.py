@@ -8,12 +8,11 @@ from accounts.models import User
 from accounts.tiers import limits_for, tier_covers
 from generation.models import LARGEST_BATCH
 from generation.samplers import SAMPLER_NAMES
-from generation.specs import LONGEST_PROMPT, LONGEST_SIDE, SAMPLERS
+from generation.specs import LONGEST_PROMPT, SAMPLERS
 from generation.words import create_words
 from modelhub.selectors import models_for
 from pingvas.core.pages import SignedInPage
 
-SIDES = (128, 256, 384, 512, 640, 768, 1024, 1536, 2048)
 RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16")
 COUNTS = (1, 2, 4, LARGEST_BATCH)
 
@@ -26,15 +25,12 @@ class CreatePage(SignedInPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = cast(User, self.request.user)
-        longest = limits_for(user.tier).longest_side
         return super().get_context_data(
             models=[
                 {"model": model, "usable": tier_covers(user.tier, model.min_tier)}
                 for model in models_for(user)
             ],
-            sides=[{"pixels": side, "usable": side <= longest} for side in SIDES],
-            longest_side=longest,
-            is_limited=longest < LONGEST_SIDE,
+            longest_side=limits_for(user.tier).longest_side,
             ratios=RATIOS,
             counts=COUNTS,
             longest_prompt=LONGEST_PROMPT,

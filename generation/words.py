@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 def create_words() -> dict[str, str]:
     """The sentences in the language of the request; `{name}` is filled in later."""
-    return {**_form_words(), **_job_words(), **_failure_words()}
+    return {**_form_words(), **_job_words(), **_failure_words(), **_file_words()}
 
 
 def _form_words() -> dict[str, str]:
@@ -16,7 +16,7 @@ def _form_words() -> dict[str, str]:
         "price.one": _("{total} credit"),
         "price_each": _("{pictures} × {credits}, about {seconds} s each"),
         "price_unknown": _("Price: —"),
-        "price_ceiling": _("At most. About {seconds} s of GPU time."),
+        "price_ceiling": _("at most, for about {seconds} s"),
         "available": _("{count} available"),
         "missing": _("{missing} credits are missing: this needs {needed}."),
         "missing.one": _("{missing} credit is missing: this needs {needed}."),
@@ -28,7 +28,14 @@ def _form_words() -> dict[str, str]:
         "nothing_fits": _("Not even the smallest settings fit. See your credits."),
         "prompt_needed": _("Write what the picture shall show."),
         "settings_loaded": _("Settings taken over."),
-        "seed_random": _("A new one for each picture"),
+        "settings_other_model": _(
+            "Settings taken over, but {model} is not open to you: the model stays."
+        ),
+        "side_own": _("This model's own side is {native}."),
+        "side_far": _("This model knows pictures of {native}; others come out odd."),
+        "side_limit": _("Your plan ends at {side}."),
+        "seed_random": _("Random"),
+        "seed_free": _("A new one for each picture"),
         "seed_locked": _("Locked; further pictures count up from it"),
         "sending": _("Sending…"),
         "generate": _("Generate"),
@@ -58,6 +65,9 @@ def _job_words() -> dict[str, str]:
         "cancel": _("Cancel"),
         "cancelling": _("Cancelling…"),
         "reuse": _("Use these settings"),
+        "vary": _("Vary"),
+        "download": _("Download"),
+        "download_of": _("Download: {prompt}"),
         "open": _("Open the picture: {prompt}"),
         "retry": _("Try again"),
         "charged": _("{charged} credits"),
@@ -93,4 +103,21 @@ def _failure_words() -> dict[str, str]:
         "error.deadline_exceeded": _("It took far longer than expected."),
         "error.internal_error": _("Something went wrong on our side."),
         "error.unknown": _("It could not be made."),
+    }
+
+
+def _file_words() -> dict[str, str]:
+    """Why a dropped file gives no settings."""
+    return {
+        "picture_no_png": _("{name} is no PNG picture. Settings are read from PNG."),
+        "picture_broken": _("{name} is damaged: its settings cannot be read."),
+        "picture_foreign": _(
+            "{name} does not say how it was made: it is not from Pingvas, or another "
+            "program saved it anew."
+        ),
+        "picture_other_version": _(
+            "{name} was made by another version of Pingvas, whose settings are not "
+            "known here."
+        ),
+        "picture_too_large": _("{name} is larger than any picture of Pingvas."),
     }

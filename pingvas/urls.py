@@ -9,7 +9,10 @@ from drf_spectacular.views import SpectacularAPIView
 from pingvas.core import health
 from pingvas.core.pages import Page
 
-handler500 = "pingvas.core.api.errors.server_error"
+handler400 = "pingvas.core.error_pages.bad_request"
+handler403 = "pingvas.core.error_pages.permission_denied"
+handler404 = "pingvas.core.error_pages.page_not_found"
+handler500 = "pingvas.core.error_pages.server_error"
 
 urlpatterns = [
     path("healthz", health.healthz),

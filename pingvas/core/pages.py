@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.views.generic import TemplateView
 
 THEMES = ("light", "dark")
+Response = TypeVar("Response", bound=HttpResponseBase)
 _POLICY = {
     "default-src": "'self'",
     "img-src": "'self' blob:",
@@ -30,23 +31,32 @@ class Page(TemplateView):
         return {}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        theme = self.request.COOKIES.get("theme", "")
         return super().get_context_data(
-            theme=theme if theme in THEMES else "", words=self.words(), **kwargs
+            theme=theme_of(self.request), words=self.words(), **kwargs
         )
 
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        response = super().dispatch(request, *args, **kwargs)
-        response["Content-Security-Policy"] = content_policy()
-        # The page says who is signed in: a shared cache must not keep it.
-        response.setdefault("Cache-Control", "private, no-cache")
-        return response
+        return guard(super().dispatch(request, *args, **kwargs))
 
 
 class SignedInPage(LoginRequiredMixin, Page):
     """A page of the studio itself; others are led to the sign-in page."""
+
+
+def theme_of(request: HttpRequest) -> str:
+    """The theme chosen by hand; empty where the page follows the system."""
+    theme = request.COOKIES.get("theme", "")
+    return theme if theme in THEMES else ""
+
+
+def guard(response: Response) -> Response:
+    """Let the page run our own files alone, and be kept by its reader alone."""
+    response["Content-Security-Policy"] = content_policy()
+    # The page says who is signed in: a shared cache must not keep it.
+    response.setdefault("Cache-Control", "private, no-cache")
+    return response
 
 
 def content_policy() -> str:

@@ -40,7 +40,7 @@ CHROMIUM_ARGUMENTS = [
 names = itertools.count(1)
 
 # A busy machine is slow, not wrong.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -115,7 +115,7 @@ def visit(chromium, web):
             options
         )
         context = chromium.new_context(base_url=web, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -49,7 +49,9 @@ class Studio:
         self.expect_pictures(pictures)
 
     def expect_pictures(self, count):
-        expect(self.card.locator(".tile a img")).to_have_count(count, timeout=DRAWN)
+        expect(self.card.locator(".tile-frame a img")).to_have_count(
+            count, timeout=DRAWN
+        )
 
     def expect_running(self):
         expect(self.state).to_have_text(RUNNING, timeout=DRAWN)

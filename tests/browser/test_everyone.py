@@ -32,7 +32,7 @@ def test_a_phone_shows_every_page_without_sideways_scrolling(studio):
     one.ask("a small star " + "in one very-long-word" * 9)
     one.generate()
     one.expect_done()
-    picture = one.card.locator(".tile a").get_attribute("href")
+    picture = one.card.locator(".tile-frame a").get_attribute("href")
     for path in ("/", "/create", "/gallery", picture, "/credits"):
         one.page.goto(path)
         one.page.wait_for_load_state("networkidle")
@@ -55,7 +55,7 @@ def test_the_keyboard_alone_makes_and_opens_a_picture(studio):
     one.expect_done()
     for _ in range(60):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('.tile a')"):
+        if page.evaluate("document.activeElement.matches('.tile-frame a')"):
             break
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("by hand")

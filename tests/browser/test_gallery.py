@@ -19,7 +19,7 @@ def page(studio):
     one.ask("worth keeping")
     one.generate()
     one.expect_done()
-    one.card.locator(".tile a").click()
+    one.card.locator(".tile-frame a").click()
     expect(one.page.locator("h1")).to_have_text("worth keeping")
     return one.page
 

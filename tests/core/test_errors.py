@@ -18,7 +18,7 @@ from pingvas.urls import urlpatterns as product_urls
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
-handler500 = "pingvas.core.api.errors.server_error"
+handler500 = "pingvas.core.error_pages.server_error"
 
 
 class TooFewCredits(PingvasError):

@@ -2,9 +2,10 @@
 
 import { element, find, icon, setText } from "../pingvas/js/dom.js";
 import { duration, say } from "../pingvas/js/words.js";
-import { isLive, isWaiting, secondsRunning, settingsOf } from "./job.js";
+import { isLive, isWaiting, secondsRunning, settingsOf, variationOf } from "./job.js";
 import { Tile } from "./tile.js";
 
+const CANCELLED_WITHIN = 5000;
 const SAMPLERS = new Map(Object.values(JSON.parse(find("#samplers").textContent)).flat());
 const sum = (jobs, count) => jobs.reduce((total, job) => total + (count(job) ?? 0), 0);
 
@@ -21,7 +22,7 @@ export class Card {
       this.#isCancelling = true;
       this.#showActions();
       onCancel(this.#jobs.filter(isLive));
-      setTimeout(() => (this.#isCancelling = false), 5000);
+      setTimeout(() => this.#stopCancelling(), CANCELLED_WITHIN);
     };
     this.#parts = {
       prompt: element("h3", { class: "job-prompt" }),
@@ -32,6 +33,7 @@ export class Card {
       charge: element("span", { class: "job-charge" }),
       cancel: button("cancel", "close", cancel),
       reuse: button("reuse", "reuse", () => onReuse(settingsOf(this.#jobs[0]))),
+      vary: button("vary", "dice", () => onReuse(variationOf(this.#jobs[0]))),
       retry: button("retry", "reuse", () => this.#jobs.filter(hasFailed).forEach(onRetry)),
     };
     const { prompt, summary, tiles, state, detail, charge, ...buttons } = this.#parts;
@@ -50,7 +52,8 @@ export class Card {
     const [first] = jobs;
     setText(this.#parts.prompt, first.prompt);
     setText(this.#parts.summary, `${say("summary", first)} · ${settingsLine(first)}`);
-    this.#parts.tiles.dataset.count = Math.min(jobs.length, 4);
+    const count = String(Math.min(jobs.length, 4));
+    this.node.dataset.count = this.#parts.tiles.dataset.count = count;
     for (const job of jobs) this.#tile(job).show(job);
     this.node.dataset.status = this.#status();
     this.#showActions();
@@ -62,6 +65,11 @@ export class Card {
     setText(this.#parts.state, this.#stateText());
     setText(this.#parts.detail, this.#detailText());
     setText(this.#parts.charge, this.#chargeText());
+  }
+
+  #stopCancelling() {
+    this.#isCancelling = false;
+    this.#showActions();
   }
 
   #tile(job) {
@@ -80,13 +88,13 @@ export class Card {
   }
 
   #showActions() {
-    const { cancel, retry, reuse } = this.#parts;
+    const { cancel, retry, reuse, vary } = this.#parts;
     const live = this.#jobs.some(isLive);
     cancel.hidden = !live;
     cancel.disabled = this.#isCancelling;
     cancel.lastChild.textContent = say(this.#isCancelling ? "cancelling" : "cancel");
     retry.hidden = live || !this.#jobs.some(hasFailed);
-    reuse.hidden = live;
+    reuse.hidden = vary.hidden = live;
   }
 
   #stateText() {

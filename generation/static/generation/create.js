@@ -4,7 +4,9 @@ import { api, newKey } from "../pingvas/js/api.js";
 import { find, setText, toast } from "../pingvas/js/dom.js";
 import { duration, errorText, say } from "../pingvas/js/words.js";
 import { Feed } from "./feed.js";
-import { Price, clearRefusal, showRefusal } from "./price.js";
+import { takePictures } from "./picture_drop.js";
+import { Price } from "./price.js";
+import { clearRefusal, showRefusal } from "./refusal.js";
 import { SettingsForm } from "./settings_form.js";
 
 const form = find("#settings");
@@ -84,24 +86,28 @@ function showReason(error) {
 
 function takeOver(values) {
   settings.fill(values);
-  toast(say("settings_loaded"), { seconds: 3 });
+  const isThere = !values.model || settings.values.model === values.model;
+  toast(say(isThere ? "settings_loaded" : "settings_other_model", values), { seconds: 4 });
   find("#prompt").focus();
   find("#prompt").scrollIntoView({ block: "center" });
 }
 
-// `?image=<id>`: the settings of a picture from the gallery.
-async function takeFromGallery() {
-  const asked = new URLSearchParams(location.search);
-  const id = asked.get("image");
-  if (!id) return;
-  history.replaceState(null, "", location.pathname);
+async function takeFromGallery(id, isLocked = true) {
   try {
     const { metadata } = await api.get(`images/${encodeURIComponent(id)}`);
-    const locked = !asked.has("vary");
-    takeOver({ ...metadata, seed: locked ? metadata.seed : null, locked, count: 1 });
+    takeOver({ ...metadata, seed: isLocked ? metadata.seed : null, locked: isLocked, count: 1 });
   } catch (error) {
     toast(errorText(error));
   }
+}
+
+// `?image=<id>`: the settings of a picture from the gallery; `?prompt=`: words to try.
+function takeFromAddress() {
+  const asked = new URLSearchParams(location.search);
+  const [image, prompt] = [asked.get("image"), asked.get("prompt")];
+  if (image || prompt) history.replaceState(null, "", location.pathname);
+  if (image) takeFromGallery(image, !asked.has("vary"));
+  else if (prompt) settings.fill({ prompt: prompt.slice(0, find("#prompt").maxLength) });
 }
 
 form.addEventListener("submit", (event) => {
@@ -119,4 +125,5 @@ find("#example").addEventListener("click", () => {
 feed.start();
 price.readBalance();
 price.ask();
-takeFromGallery();
+takeFromAddress();
+takePictures({ onFile: takeOver, onOwn: takeFromGallery });

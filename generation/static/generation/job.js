@@ -42,6 +42,11 @@ export function settingsOf(job) {
   };
 }
 
+// The same wish with other seeds.
+export function variationOf(job) {
+  return { ...settingsOf(job), seed: null, locked: false };
+}
+
 // The part that is done, from 0 to 1.
 export function portion(job) {
   if (!isLive(job)) return 1;

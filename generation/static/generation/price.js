@@ -3,6 +3,7 @@
 import { api } from "../pingvas/js/api.js";
 import { element, find, setText } from "../pingvas/js/dom.js";
 import { errorText, say } from "../pingvas/js/words.js";
+import { clearRefusal, showRefusal } from "./refusal.js";
 
 // The price does not depend on the words, but an empty prompt is refused.
 const ANY_PROMPT = "…";
@@ -115,10 +116,10 @@ export class Price {
       { name: "fit_steps", change: { steps }, isPossible: steps >= 1 },
       { name: "fit_size", change: { width, height }, isPossible: Math.min(width, height) >= 64 },
     ];
-    for (const { isPossible, ...offer } of others) {
-      if (isPossible && (await fits({ ...spec, ...offer.change }, available))) offers.push(offer);
-    }
-    return offers;
+    const possible = others.filter((offer) => offer.isPossible);
+    const fitting = possible.map(({ change }) => fits({ ...spec, ...change }, available));
+    const answers = await Promise.all(fitting);
+    return [...offers, ...possible.filter((_, index) => answers[index])];
   }
 }
 
@@ -137,17 +138,4 @@ async function fits(spec, available) {
 
 function shrink(side, share) {
   return Math.floor((side * Math.sqrt(share * 0.9)) / MULTIPLE) * MULTIPLE;
-}
-
-export function showRefusal(code, text) {
-  const place = find("#refusal");
-  place.dataset.code = code;
-  setText(find("p", place), text);
-  find(".row", place).replaceChildren();
-  place.hidden = false;
-}
-
-export function clearRefusal(code) {
-  const place = find("#refusal");
-  if (!code || place.dataset.code === code) place.hidden = true;
 }

@@ -3,15 +3,13 @@
 
 import { element, find, findAll, later, setText } from "../pingvas/js/dom.js";
 import { say } from "../pingvas/js/words.js";
+import { hasShape, isNear, onGrid, sidesAround, sizeOf } from "./sizes.js";
 
-const GRID = 8;
-const SMALLEST = 64;
 const LARGEST_SEED = 2 ** 32 - 1;
+const USUAL_SIDE = 512;
 const DEFAULTS = {
   prompt: "",
   negative_prompt: "",
-  width: 512,
-  height: 512,
   count: 1,
   steps: 20,
   cfg_scale: 7.5,
@@ -22,16 +20,19 @@ const DEFAULTS = {
 const NUMBERS = ["width", "height", "steps", "cfg_scale", "seed"];
 const PLAIN = ["prompt", "negative_prompt", "model", "sampler", ...NUMBERS];
 
-const rounded = (pixels) => Math.round(pixels / GRID) * GRID;
-const onGrid = (pixels) => Math.max(SMALLEST, rounded(pixels));
-
 export class SettingsForm extends EventTarget {
+  // The own side of the model for which sizes are offered.
+  #native = null;
+
   constructor(form) {
     super();
     this.form = form;
     this.samplers = JSON.parse(find("#samplers").textContent);
     this.storageKey = `pingvas.create.${document.body.dataset.user}`;
-    this.fill({ ...DEFAULTS, ...this.#kept() });
+    this.longestSide = Number(form.dataset.longestSide);
+    const kept = this.#kept();
+    this.fill({ ...DEFAULTS, ...kept });
+    if (!(kept.width && kept.height)) this.#resize(this.#ownSide());
     form.addEventListener("input", (event) => this.#edited(event.target));
     form.addEventListener("change", (event) => this.#settled(event.target));
     find("#swap").addEventListener("click", () => this.#swap());
@@ -65,6 +66,7 @@ export class SettingsForm extends EventTarget {
     return { ...rest, seeds };
   }
 
+  // A model that is not there, or not open to the user, leaves the chosen one.
   fill(values) {
     const { count, locked, ...plain } = values;
     for (const [name, value] of Object.entries(plain)) {
@@ -75,7 +77,8 @@ export class SettingsForm extends EventTarget {
     }
     if (count !== undefined) this.field("count").value = String(count);
     if (locked !== undefined) find("#lock").setAttribute("aria-pressed", String(locked));
-    this.#offerSamplers(plain.sampler);
+    this.#offerSamplers(plain.sampler ?? this.field("sampler").value);
+    this.#offerSides();
     this.#follow();
     this.announce?.();
   }
@@ -112,8 +115,21 @@ export class SettingsForm extends EventTarget {
     }
   }
 
+  get #model() {
+    return find("#model")?.selectedOptions[0];
+  }
+
   #canUse(model) {
     return findAll("#model option").some((o) => o.value === model && !o.disabled);
+  }
+
+  #ownSide() {
+    return Math.min(this.#native, this.longestSide);
+  }
+
+  #longest() {
+    const { width, height } = this.values;
+    return Math.max(width, height);
   }
 
   #edited(target) {
@@ -123,8 +139,9 @@ export class SettingsForm extends EventTarget {
       target.setAttribute("aria-invalid", "false");
     }
     if (target.dataset.for) this.field(target.dataset.for).value = target.value;
-    if (target.name === "ratio" || target.name === "side") this.#resize();
-    if (target.name === "model") this.#offerSamplers(this.field("sampler").value);
+    if (target.name === "ratio") this.#resize(this.#longest());
+    if (target.name === "side") this.#resize(Number(target.value));
+    if (target.name === "model") this.#changeModel();
     if (target.name === "seed") find("#lock").setAttribute("aria-pressed", "true");
     this.#follow();
     this.announce();
@@ -137,35 +154,62 @@ export class SettingsForm extends EventTarget {
     this.#edited(target);
   }
 
-  #resize() {
-    const side = Number(this.field("side").value) || Math.max(this.values.width, this.values.height);
-    const [across, down] = (this.field("ratio").value || "1:1").split(":").map(Number);
-    const scale = side / Math.max(across, down);
-    this.field("width").value = onGrid(across * scale);
-    this.field("height").value = onGrid(down * scale);
+  // Whoever had the old model's own size gets the new one's.
+  #changeModel() {
+    const wasOwn = this.#longest() === this.#ownSide();
+    this.#offerSamplers(this.field("sampler").value);
+    this.#offerSides();
+    if (wasOwn) this.#resize(this.#ownSide());
   }
 
-  // What only mirrors other values: shape, longest side, sliders, the seed's hint.
+  #resize(longest) {
+    const size = sizeOf(this.field("ratio").value || "1:1", longest);
+    this.field("width").value = size.width;
+    this.field("height").value = size.height;
+    this.#follow();
+  }
+
+  // What only mirrors other values: shape, side, sliders, the hints.
   #follow() {
     const { width, height, steps, cfg_scale: guidance, locked } = this.values;
     for (const radio of findAll('[name="ratio"]', this.form)) {
-      const [across, down] = radio.value.split(":").map(Number);
-      const longest = Math.max(width, height) / Math.max(across, down);
-      radio.checked = rounded(across * longest) === width && rounded(down * longest) === height;
+      radio.checked = hasShape(radio.value, { width, height });
     }
-    const side = this.field("side");
-    const longest = String(Math.max(width, height));
-    side.value = [...side.options].some((o) => o.value === longest) ? longest : "";
+    for (const radio of findAll('[name="side"]', this.form)) {
+      radio.checked = Number(radio.value) === this.#longest();
+    }
+    setText(find("#size-hint"), this.#sizeHint());
     find('[data-for="steps"]').value = steps ?? 1;
     find('[data-for="cfg_scale"]').value = guidance ?? 1;
     this.field("seed").placeholder = locked ? "0" : say("seed_random");
-    setText(find("#seed-hint"), locked ? say("seed_locked") : "");
+    setText(find("#seed-hint"), say(locked ? "seed_locked" : "seed_free"));
     this.#keep();
   }
 
+  #sizeHint() {
+    const native = this.#native;
+    const isOwn = isNear(this.#longest(), native);
+    const hint = say(isOwn ? "side_own" : "side_far", { native: String(native) });
+    const isLimited = sidesAround(native).some((side) => side > this.longestSide);
+    const side = String(this.longestSide);
+    return isLimited ? `${hint} ${say("side_limit", { side })}` : hint;
+  }
+
+  #offerSides() {
+    const native = Number(this.#model?.dataset.native) || USUAL_SIDE;
+    if (native === this.#native) return;
+    this.#native = native;
+    const choices = sidesAround(native).map((side) => {
+      const disabled = side > this.longestSide;
+      const radio = element("input", { type: "radio", name: "side", value: side, disabled });
+      const title = disabled ? say("side_limit", { side: String(this.longestSide) }) : null;
+      return element("label", { title }, radio, element("span", {}, String(side)));
+    });
+    find("#sides").replaceChildren(...choices);
+  }
+
   #offerSamplers(chosen) {
-    const base = find("#model")?.selectedOptions[0]?.dataset.base;
-    const known = this.samplers[base] ?? [];
+    const known = this.samplers[this.#model?.dataset.base] ?? [];
     const options = known.map(([name, label]) => element("option", { value: name }, label));
     this.field("sampler").replaceChildren(...options);
     const fits = known.some(([name]) => name === chosen);

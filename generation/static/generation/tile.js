@@ -1,6 +1,6 @@
 // One picture of a submission: empty, forming, or there.
 
-import { element } from "../pingvas/js/dom.js";
+import { element, find, icon } from "../pingvas/js/dom.js";
 import { say } from "../pingvas/js/words.js";
 import { isLive, portion } from "./job.js";
 
@@ -35,10 +35,14 @@ export class Tile {
   }
 
   #showPicture(job) {
-    const alt = say("open", job);
-    this.#load(`/api/v1/images/${job.image_id}/thumbnail`, alt, (image) =>
+    const address = `/api/v1/images/${job.image_id}`;
+    this.#load(`${address}/thumbnail`, say("open", job), (image) =>
       element("a", { href: `/gallery/${job.image_id}` }, image),
     );
+    if (find(".save", this.node)) return;
+    const name = { title: say("download"), "aria-label": say("download_of", job) };
+    const link = { class: "button square save", href: `${address}/download`, download: "", ...name };
+    this.node.append(element("a", link, icon("save")));
   }
 
   // The old picture stays until the new one is there.

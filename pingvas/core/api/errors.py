@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -22,7 +21,6 @@ from django.http import (
     HttpResponseBase,
     JsonResponse,
 )
-from django.views.defaults import server_error as server_error_page
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -121,14 +119,6 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response:
     if ours is None:
         return _framework_answer(error, context) or _unknown_answer(error, context)
     return Response(ours.as_dict(), status=ours.status, headers=_headers(ours, error))
-
-
-def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Django's handler500: an error outside any API view, perhaps for a person."""
-    response = server_error_page(request)
-    if isinstance(sys.exception(), DATABASE_AWAY):
-        response.status_code = ServiceUnavailable.status
-    return response
 
 
 class ApiErrorsMiddleware:
