@@ -38,6 +38,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Pingvas staff"),
     "SITE_HEADER": _("Pingvas staff"),
     "STYLES": [_style],
+    "LOGIN": {"form": "accounts.admin_forms.StaffSignInForm"},
     "DASHBOARD_CALLBACK": "generation.dashboard.show_dashboard",
     "SIDEBAR": {
         "navigation": [
