@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AccountAdmin
 from accounts.models import User
+from billing.adjustment_notes import reading_of, with_readings
 from billing.admin_forms import AdjustCreditsForm
 from billing.models import (
     CreditHold,
@@ -64,7 +66,7 @@ class CreditedAccountAdmin(AccountAdmin):
         context = {
             "user_id": user.pk,
             "balance": read_balance(user_id=user.pk),
-            "postings": transactions_for(user.pk)[:RECENT_POSTINGS],
+            "postings": with_readings(transactions_for(user.pk)[:RECENT_POSTINGS]),
         }
         return render_to_string("staff/user_credits.html", context)
 
@@ -111,11 +113,13 @@ class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
         "signed_amount",
         "type",
         "balance_after",
-        "description",
+        "adjusted_by",
+        "words",
     )
     list_filter = ("type", "created_at")
     list_select_related = ("user",)
-    ordering = ("-created_at",)
+    # Two postings of one transaction have one time.
+    ordering = ("-created_at", "-sequence")
     search_ids = ("id", "user_id", "job_id")
     fields = (
         "created_at",
@@ -124,16 +128,30 @@ class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
         "type",
         "balance_after",
         "sequence",
+        "adjusted_by",
         "description",
         "job",
         "subscription",
         "idempotency_key",
     )
-    readonly_fields = ("signed_amount",)
+    readonly_fields = ("signed_amount", "adjusted_by")
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        page = super().get_changelist_instance(request)
+        page.result_list = with_readings(page.result_list)
+        return page
 
     @admin.display(description=_("Amount"))
     def signed_amount(self, posting: CreditTransaction) -> str:
         return f"{posting.amount:+d}"
+
+    @admin.display(description=_("Adjusted by"))
+    def adjusted_by(self, posting: CreditTransaction) -> str | None:
+        return reading_of(posting).by
+
+    @admin.display(description=_("Description"))
+    def words(self, posting: CreditTransaction) -> str:
+        return reading_of(posting).words
 
 
 @admin.register(CreditHold)

@@ -11,11 +11,12 @@ from accounts.models import User
 from accounts.staff_groups import STAFF_GROUPS
 from billing.models import CreditTransaction
 from billing.selectors import get_balance_summary
+from billing.services.grants import adjust_credits
 from generation.models import GenerationJob
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
 from tests.billing.factories import make_job
-from tests.staff.world import make_rows, row_page, staff_client
+from tests.staff.world import list_page, make_rows, row_page, staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +48,8 @@ def test_finance_adjusts_credits_and_the_ledger_says_who_and_why(rows, monkeypat
         lambda user_id, **figures: told.append((user_id, figures["balance"])),
     )
     finance = staff_client("fay", "finance")
+    with acting_as(SERVICE):
+        User.objects.filter(email="fay@example.com").update(display_name="Fay Kim")
     answer = adjust(finance, rows.user, 40, "goodwill for a lost picture")
     assert answer["HX-Redirect"] == row_page(rows.user)
     assert balance(rows.user) == 390
@@ -57,8 +60,24 @@ def test_finance_adjusts_credits_and_the_ledger_says_who_and_why(rows, monkeypat
     assert (posting.type, posting.amount) == ("admin_adjustment", 40)
     assert posting.description == f"staff {fay.pk}: goodwill for a lost picture"
     page = finance.get(row_page(rows.user)).content.decode()
-    assert "goodwill for a lost picture" in page
     assert "+40 credits. The balance is 390." in page
+    # The row holds an id alone; a person reads a name.
+    for address in (row_page(rows.user), list_page(CreditTransaction)):
+        page = finance.get(address).content.decode()
+        assert "Fay Kim (fay@example.com)" in page, address
+        assert "goodwill for a lost picture" in page
+        assert f"staff {fay.pk}" not in page
+    page = finance.get(row_page(posting)).content.decode()
+    assert "Fay Kim (fay@example.com)" in page
+    assert f"staff {fay.pk}" in page
+
+
+def test_an_adjustment_by_an_anonymised_colleague_still_says_whose_it_was(rows):
+    gone = uuid4()
+    with acting_as(SERVICE):
+        adjust_credits(user_id=rows.user.pk, amount=1, reason="old", staff_id=gone)
+    boss = staff_client("dana", superuser=True)
+    assert str(gone) in boss.get(row_page(rows.user)).content.decode()
 
 
 def test_a_second_click_books_nothing(rows):
