@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from django.contrib.admin.forms import AdminAuthenticationForm as _SignInForm
     from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
     from django.forms import ModelForm
+    from django.http import HttpRequest
 
     _EmailForm = ModelForm[User]
     _CreationForm = AdminUserCreationForm[User]
@@ -46,7 +47,7 @@ class StaffSignInForm(_SignInForm):
         return self.cleaned_data
 
     def _check(self, email: str, password: str) -> User:
-        address = client_address(self.request)
+        address = client_address(cast("HttpRequest", self.request))
         try:
             return check_credentials(email=email, password=password, ip_address=address)
         except WrongCredentials:
