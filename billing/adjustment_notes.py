@@ -13,10 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from accounts.models import User
 from billing.models import CreditTransaction, TransactionType
 
-_NOTE = re.compile(r"staff ([0-9a-f-]{36}): (.*)", re.DOTALL)
+_NOTE = re.compile(r"staff ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}): (.*)", re.S)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +57,9 @@ def _parse(posting: CreditTransaction) -> tuple[UUID | None, str]:
     text = posting.description or ""
     found = _NOTE.fullmatch(text)
     if found is None or posting.type != TransactionType.ADMIN_ADJUSTMENT:
-        return None, text
-    try:
-        return UUID(found[1]), found[2]
-    except ValueError:
-        return None, text
+        # The house's own words: "free month".
+        return None, gettext(text) if text else ""
+    return UUID(found[1]), found[2]
 
 
 def _names(ids: set[UUID]) -> dict[UUID, str]:

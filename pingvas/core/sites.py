@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.admin import autodiscover
+from django.contrib.admin import autodiscover, site
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponseBase
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from pingvas.core.db.actor import SERVICE, become
+from pingvas.core.staff_words import name_for_staff
 
 
 class AdminConfig(SimpleAdminConfig):
@@ -24,6 +25,7 @@ class AdminConfig(SimpleAdminConfig):
     def ready(self) -> None:
         super().ready()
         autodiscover()
+        name_for_staff(site)
 
 
 class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped package
