@@ -21,7 +21,8 @@ STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=local
 	DATABASE_OWNER_URL=postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db \
 	REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help bench engine-matrix venv install install-dev run test test-browser lint format lock clean
+.PHONY: help bench demo engine-matrix evaluate-starter train-starter venv install install-dev \
+	run test test-browser lint format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -57,6 +58,9 @@ install-dev: venv
 
 run: install ## start the studio with its own PostgreSQL and Redis
 	@exec $(PY) -m pingvas.local run
+
+demo: install ## make four pictures by the API and check what they cost (demo.png)
+	@exec $(PY) -m demo $(ARGS)
 
 test: install-dev ## every test but the browser's (PYTEST_ARGS="-k name")
 	$(PY) -m pytest -m "not browser" $(PYTEST_ARGS)

@@ -19,8 +19,12 @@ from pingvas.core.staff_admin import ChangedFieldsAdmin, StaffAdmin
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm
+    from django.forms import CheckboxSelectMultiple
 else:
     from unfold.forms import AdminPasswordChangeForm
+    from unfold.widgets import (
+        UnfoldAdminCheckboxSelectMultipleWidget as CheckboxSelectMultiple,
+    )
 
 # What only a superuser may write: each is a way to more rights or to free credits.
 RIGHTS = ("tier", "is_staff", "is_superuser", "groups")
@@ -49,7 +53,8 @@ class AccountAdmin(DjangoUserAdmin[User], ChangedFieldsAdmin[User]):
     search_fields = ("email",)
     search_ids = ("id",)
     search_email = "email"
-    filter_horizontal = ("groups",)
+    # Two or three groups: ticked, not moved from one box to another.
+    filter_horizontal = ()
     readonly_fields: ClassVar[tuple[str, ...]] = (
         "id",
         "oauth_provider",
@@ -90,6 +95,23 @@ class AccountAdmin(DjangoUserAdmin[User], ChangedFieldsAdmin[User]):
         fixed = tuple(self.readonly_fields)
         return fixed if request.user.is_superuser else fixed + RIGHTS
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        shown: Any = super().get_fieldsets(request, obj)
+        if obj is None or request.user.is_superuser:
+            return shown
+        # Others may not set a password, and learn nothing from how it is kept.
+        return [(name, _without(options, "password")) for name, options in shown]
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "groups":
+            kwargs["widget"] = CheckboxSelectMultiple()
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if field is not None and db_field.name == "groups":
+            field.help_text = ""
+        return field
+
     def get_search_results(self, *args: Any, **kwargs: Any) -> Any:
         # Django's page for users comes first in the order of bases.
         return ChangedFieldsAdmin.get_search_results(self, *args, **kwargs)
@@ -114,6 +136,11 @@ class AccountAdmin(DjangoUserAdmin[User], ChangedFieldsAdmin[User]):
         if not request.user.is_superuser:
             raise PermissionDenied
         return super().user_change_password(request, id, form_url)
+
+
+def _without(options: dict[str, Any], column: str) -> dict[str, Any]:
+    kept = [name for name in options["fields"] if name != column]
+    return {**options, "fields": kept}
 
 
 admin.site.unregister(Group)

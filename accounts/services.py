@@ -43,15 +43,24 @@ def register(
 def sign_in(*, email: str, password: str, ip_address: str) -> User:
     """The active user with this password; its last sign-in is now.
 
+    Raises what `check_credentials` raises, before anything is written.
+    """
+    user = check_credentials(email=email, password=password, ip_address=ip_address)
+    record_sign_in(None, user)
+    return user
+
+
+def check_credentials(*, email: str, password: str, ip_address: str) -> User:
+    """The active user with this password. Every door asks here: guesses add up.
+
     Raises WrongCredentials, SignInLimitReached, and ServiceUnavailable while Redis is
-    away, before anything is written.
+    away.
     """
     count_sign_in(email=email, ip_address=ip_address)
     user = authenticate(username=email, password=password)
     if not isinstance(user, User):
         raise WrongCredentials
     forgive_sign_in(email=email, ip_address=ip_address)
-    record_sign_in(None, user)
     return user
 
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AccountAdmin
 from accounts.models import User
+from billing.adjustment_notes import reading_of, with_readings
 from billing.admin_forms import AdjustCreditsForm
 from billing.models import (
     CreditHold,
@@ -26,11 +27,15 @@ from billing.models import (
 from billing.selectors import transactions_for
 from billing.services.grants import adjust_credits, read_balance
 from pingvas.core.staff_admin import (
+    ChoicesFilter,
     ReadOnlyAdmin,
+    choice,
     dialog_action,
     labelled,
+    row_or_404,
     run_dialog,
 )
+from pingvas.core.staff_words import in_words
 
 RECENT_POSTINGS = 10
 ADJUST_CREDITS: dict[str, Any] = {
@@ -64,7 +69,7 @@ class CreditedAccountAdmin(AccountAdmin):
         context = {
             "user_id": user.pk,
             "balance": read_balance(user_id=user.pk),
-            "postings": transactions_for(user.pk)[:RECENT_POSTINGS],
+            "postings": with_readings(transactions_for(user.pk)[:RECENT_POSTINGS]),
         }
         return render_to_string("staff/user_credits.html", context)
 
@@ -83,7 +88,7 @@ class CreditedAccountAdmin(AccountAdmin):
     def adjust(
         self, request: HttpRequest, form: AdjustCreditsForm, object_id: str
     ) -> HttpResponse:
-        user = get_object_or_404(User, pk=UUID(object_id))
+        user = row_or_404(User.objects.all(), object_id)
         page = reverse("admin:accounts_user_change", args=[user.pk])
 
         def work() -> str:
@@ -109,31 +114,48 @@ class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
         "created_at",
         "user",
         "signed_amount",
-        "type",
+        "kind",
         "balance_after",
-        "description",
+        "adjusted_by",
+        "words",
     )
-    list_filter = ("type", "created_at")
+    list_filter = (("type", ChoicesFilter), "created_at")
     list_select_related = ("user",)
-    ordering = ("-created_at",)
+    # Two postings of one transaction have one time.
+    ordering = ("-created_at", "-sequence")
     search_ids = ("id", "user_id", "job_id")
     fields = (
         "created_at",
         "user",
         "signed_amount",
-        "type",
+        "kind",
         "balance_after",
         "sequence",
+        "adjusted_by",
         "description",
         "job",
         "subscription",
         "idempotency_key",
     )
-    readonly_fields = ("signed_amount",)
+    readonly_fields = ("signed_amount", "kind", "adjusted_by")
+    kind = choice("type", _("Type"))
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        page = super().get_changelist_instance(request)
+        page.result_list = with_readings(page.result_list)
+        return page
 
     @admin.display(description=_("Amount"))
     def signed_amount(self, posting: CreditTransaction) -> str:
         return f"{posting.amount:+d}"
+
+    @admin.display(description=_("Adjusted by"))
+    def adjusted_by(self, posting: CreditTransaction) -> str | None:
+        return reading_of(posting).by
+
+    @admin.display(description=_("Description"))
+    def words(self, posting: CreditTransaction) -> str:
+        return reading_of(posting).words
 
 
 @admin.register(CreditHold)
@@ -149,15 +171,28 @@ class CreditHoldAdmin(ReadOnlyAdmin[CreditHold]):
         "settled_amount",
         "resolved_at",
     )
-    list_filter = ("status", "kind")
+    list_filter = (("status", ChoicesFilter), ("kind", ChoicesFilter))
     list_select_related = ("user", "job")
+    fields = (
+        "created_at",
+        "user",
+        "job",
+        "purpose",
+        "amount",
+        "said_state",
+        "settled_amount",
+        "resolved_at",
+    )
+    readonly_fields = ("purpose", "said_state")
+    purpose = choice("kind", _("Type"))
+    said_state = choice("status", _("Status"))
     # Every hold has its job, and jobs have an index by age.
     ordering = ("-job__created_at",)
     search_ids = ("id", "user_id", "job_id")
 
     @labelled(_("Status"), COLOURS)
     def state(self, hold: CreditHold) -> tuple[str, str]:
-        return hold.status, hold.get_status_display()
+        return hold.status, in_words(hold, "status")
 
 
 @admin.register(Subscription)
@@ -172,14 +207,30 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
         "user",
         "tier",
         "state",
-        "billing_cycle",
+        "cycle",
         "current_period_end",
         "grace_period_end",
     )
-    list_filter = ("status", "billing_cycle")
+    list_filter = (("status", ChoicesFilter), ("billing_cycle", ChoicesFilter))
     list_select_related = ("user",)
     ordering = ("-created_at",)
+    fields = (
+        "user",
+        "tier",
+        "said_state",
+        "cycle",
+        "current_period_start",
+        "current_period_end",
+        "grace_period_end",
+        "cancelled_at",
+        "lemon_squeezy_id",
+        "created_at",
+        "updated_at",
+    )
+    readonly_fields = ("said_state", "cycle")
+    said_state = choice("status", _("Status"))
+    cycle = choice("billing_cycle", _("Billing cycle"))
 
     @labelled(_("Status"), COLOURS)
     def state(self, subscription: Subscription) -> tuple[str, str]:
-        return subscription.status, subscription.get_status_display()
+        return subscription.status, in_words(subscription, "status")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
@@ -14,8 +12,6 @@ LARGEST_ADJUSTMENT = 1_000_000
 
 
 class AdjustCreditsForm(DialogForm):
-    """`key` names this opening of the dialog: a second click books nothing."""
-
     amount = forms.IntegerField(
         label=_("Credits"),
         help_text=_("Negative to take credits back."),
@@ -29,4 +25,3 @@ class AdjustCreditsForm(DialogForm):
         max_length=500,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
-    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -21,15 +20,20 @@ from generation.models import GenerationJob, JobStatus, Worker
 from generation.selectors import WORKER_SILENCE
 from generation.services.lifecycle import cancel_job
 from generation.services.submit import retry_job
+from generation.states import LIVE
 from generation.timeline import job_timeline
 from pingvas.core.db.actor import acting_as, user_actor
 from pingvas.core.staff_admin import (
+    ChoicesFilter,
     DialogForm,
     ReadOnlyAdmin,
+    choice,
     dialog_action,
     labelled,
+    row_or_404,
     run_dialog,
 )
+from pingvas.core.staff_words import in_words
 
 CANCEL_JOB: dict[str, Any] = {
     "title": _("Cancel this job?"),
@@ -82,19 +86,21 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
         "tier",
         "model",
         "size",
-        "quoted_credits",
-        "credits_consumed",
-        "duration_seconds",
-        "error_code",
+        "quote",
+        "charge",
+        "gpu_seconds",
+        "error",
     )
-    list_filter = ("status", TierFilter, "created_at")
+    list_filter = (("status", ChoicesFilter), TierFilter, "created_at")
     list_select_related = ("user",)
     ordering = ("-created_at",)
     search_ids = ("id", "user_id", "batch_id")
     actions_detail = ("cancel", "retry")
-    readonly_fields = ("size", "timeline")
+    readonly_fields = ("said_state", "size", "timeline")
+    # A coloured label is for lists alone.
+    said_state = choice("status", _("Status"))
     fieldsets = (
-        (None, {"fields": ("status", "user", "tier", "model", "timeline")}),
+        (None, {"fields": ("said_state", "user", "tier", "model", "timeline")}),
         (
             _("Settings"),
             {
@@ -143,15 +149,39 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
 
     @labelled(_("Status"), COLOURS)
     def state(self, job: GenerationJob) -> tuple[str, str]:
-        return job.status, job.get_status_display()
+        return job.status, in_words(job, "status")
 
     @admin.display(description=_("Size"))
     def size(self, job: GenerationJob) -> str:
         return f"{job.width}×{job.height}"
 
+    @admin.display(description=_("Quote"))
+    def quote(self, job: GenerationJob) -> int:
+        return job.quoted_credits
+
+    @admin.display(description=_("Charge"))
+    def charge(self, job: GenerationJob) -> int | None:
+        return job.credits_consumed
+
+    @admin.display(description=_("GPU seconds"))
+    def gpu_seconds(self, job: GenerationJob) -> int | None:
+        return job.duration_seconds
+
+    @admin.display(description=_("Error"))
+    def error(self, job: GenerationJob) -> str | None:
+        return job.error_code
+
     @admin.display(description=_("Timeline"))
     def timeline(self, job: GenerationJob) -> str:
         return render_to_string("staff/job_timeline.html", job_timeline(job))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Only what this job's state allows; the services decide once more."""
+        job = self.get_object(request, str(object_id))
+        live = job is not None and job.status in LIVE
+        wanted = self.cancel if live else self.retry
+        offered = cast("Any", super()).get_actions_detail(request, object_id)
+        return [action for action in offered if action.method == wanted]
 
     def has_run_jobs_permission(
         self, request: HttpRequest, object_id: str | None = None
@@ -168,7 +198,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     def cancel(
         self, request: HttpRequest, form: DialogForm, object_id: str
     ) -> HttpResponse:
-        job = get_object_or_404(GenerationJob, pk=UUID(object_id))
+        job = row_or_404(GenerationJob.objects.all(), object_id)
 
         def work() -> str:
             with acting_as(user_actor(job.user_id)):
@@ -189,8 +219,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     def retry(
         self, request: HttpRequest, form: DialogForm, object_id: str
     ) -> HttpResponse:
-        jobs = GenerationJob.objects.select_related("user")
-        job = get_object_or_404(jobs, pk=UUID(object_id))
+        job = row_or_404(GenerationJob.objects.select_related("user"), object_id)
 
         def work() -> str:
             with acting_as(user_actor(job.user_id)):

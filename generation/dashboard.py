@@ -62,5 +62,7 @@ def _chart(labels: list[str], title: str, values: list[int], shade: int) -> str:
         "label": title,
         "data": values,
         "backgroundColor": f"var(--color-primary-{shade})",
+        # Without it the bars have no scale.
+        "displayYAxis": True,
     }
     return json.dumps({"labels": labels, "datasets": [bars]})

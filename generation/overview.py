@@ -27,6 +27,13 @@ class TierQueue:
     waiting: int = 0
     oldest_wait: timedelta | None = None
 
+    @property
+    def oldest_wait_clock(self) -> str:
+        """`0:03:20`; days come first in a queue that stands still."""
+        if self.oldest_wait is None:
+            return "–"
+        return str(timedelta(seconds=int(self.oldest_wait.total_seconds())))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:

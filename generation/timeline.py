@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from generation.models import GenerationJob
+from pingvas.core.staff_words import in_words
 
-PHASES = ("waiting", "loading", "denoising", "decoding", "encoding", "uploading")
+PHASES = {
+    "waiting": gettext_lazy("Waiting"),
+    "loading": gettext_lazy("Loading the model"),
+    "denoising": gettext_lazy("Drawing"),
+    "decoding": gettext_lazy("Decoding"),
+    "encoding": gettext_lazy("Encoding"),
+    "uploading": gettext_lazy("Uploading"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +44,7 @@ def _moments(job: GenerationJob) -> list[Moment]:
         (_("Started"), job.started_at),
         (_("Cancellation asked for"), job.cancel_requested_at),
         (
-            _("Ended: %(status)s") % {"status": job.get_status_display()},
+            _("Ended: %(status)s") % {"status": in_words(job, "status")},
             job.completed_at,
         ),
     ]
@@ -46,10 +56,9 @@ def _moments(job: GenerationJob) -> list[Moment]:
     ]
 
 
-def _phases(job: GenerationJob) -> list[tuple[str, int]]:
+def _phases(job: GenerationJob) -> list[tuple[str | Promise, int]]:
     # The column's type does not keep the order in which a worker told them.
-    return sorted((job.timings or {}).items(), key=lambda phase: _rank(phase[0]))
-
-
-def _rank(phase: str) -> int:
-    return PHASES.index(phase) if phase in PHASES else len(PHASES)
+    told: dict[str, int] = job.timings or {}
+    known = [name for name in PHASES if name in told]
+    others = sorted(told.keys() - PHASES.keys())
+    return [(PHASES.get(name, name), told[name]) for name in [*known, *others]]

@@ -195,7 +195,8 @@ SECURE_PROXY_SSL_HEADER = (
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
-LOCALE_PATHS = [BASE_DIR / "pingvas" / "locale"]
+# The studio's words, which win, and the staff's console's.
+LOCALE_PATHS = [BASE_DIR / "pingvas" / "locale", BASE_DIR / "pingvas" / "staff_locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

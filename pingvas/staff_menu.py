@@ -15,6 +15,10 @@ def _style(request: HttpRequest) -> str:
     return static("staff.css")
 
 
+def _mark(request: HttpRequest) -> str:
+    return static("pingvas/mark.svg")
+
+
 def _may_view(permission: str) -> Callable[[HttpRequest], bool]:
     def allowed(request: HttpRequest) -> bool:
         user: Any = request.user
@@ -37,7 +41,10 @@ def _entry(title: Any, icon: str, model: str) -> dict[str, Any]:
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Pingvas staff"),
     "SITE_HEADER": _("Pingvas staff"),
+    "SITE_ICON": _mark,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _mark}],
     "STYLES": [_style],
+    "LOGIN": {"form": "accounts.admin_forms.StaffSignInForm"},
     "DASHBOARD_CALLBACK": "generation.dashboard.show_dashboard",
     "SIDEBAR": {
         "navigation": [
@@ -52,7 +59,7 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
-                "title": _("Pictures"),
+                "title": _("Studio"),
                 "separator": True,
                 "items": [
                     _entry(_("Jobs"), "list_alt", "generation.generationjob"),

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from billing.adjustment_notes import write_note
 from billing.models import CreditTransaction, TransactionType
 from billing.selectors import (
     BalanceSummary,
@@ -37,7 +38,7 @@ def adjust_credits(
     staff_id: UUID,
     idempotency_key: str | None = None,
 ) -> CreditTransaction:
-    """Add or take credits by hand; the ledger keeps the reason and who did it.
+    """Add or take credits by hand; the ledger keeps the reason and whose id did it.
 
     BalanceTooLow when less than what is held for live jobs would remain: their quotes
     stay covered. InvalidRequest without an amount or a reason. The same key and content
@@ -53,7 +54,7 @@ def adjust_credits(
         type=TransactionType.ADMIN_ADJUSTMENT,
         amount=amount,
         idempotency_key=f"adjust:{idempotency_key or uuid4()}",
-        description=f"staff {staff_id}: {reason}",
+        description=write_note(staff_id=staff_id, reason=reason),
         floor=held,
     )
     announce_balance(user_id, balance=balance.balance, held=held)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib.admin import autodiscover
+from django.contrib.admin import autodiscover, site
 from django.contrib.admin.apps import SimpleAdminConfig
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from pingvas.core.db.actor import SERVICE, become
+from pingvas.core.staff_words import name_for_staff
 
 
 class AdminConfig(SimpleAdminConfig):
@@ -21,6 +25,7 @@ class AdminConfig(SimpleAdminConfig):
     def ready(self) -> None:
         super().ready()
         autodiscover()
+        name_for_staff(site)
 
 
 class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped package
@@ -29,6 +34,24 @@ class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped packag
     site_header = _("Pingvas staff")
     site_title = _("Pingvas staff")
     index_title = _("Dashboard")
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """The sign-in page; a refused attempt has its own status, as in the studio."""
+        extra = dict(extra_context or {})
+        if REDIRECT_FIELD_NAME not in request.GET:
+            # Unfold's form forgets where to go on: it would be the studio.
+            goal = urlencode({REDIRECT_FIELD_NAME: reverse("admin:index")})
+            extra["app_path"] = f"{request.path}?{goal}"
+        response: HttpResponseBase = super().login(request, extra)
+        form = getattr(response, "context_data", {}).get("form")
+        refusal = getattr(form, "refusal", None)
+        if refusal is not None:
+            response.status_code = refusal.status
+            if "retry_after" in refusal.data:
+                response["Retry-After"] = str(refusal.data["retry_after"])
+        return response
 
     def admin_view(
         self, view: Callable[..., HttpResponseBase], cacheable: bool = False

@@ -6,23 +6,28 @@ LARGEST_COUNT only, and are searched by what has an index.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib import messages
+from django.contrib.admin import ChoicesFieldListFilter, display
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.forms import HiddenInput, UUIDField
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display as unfold_display
 from unfold.forms import BaseDialogForm
 
+from pingvas.core.api.idempotency import claim_key
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.errors import PingvasError
+from pingvas.core.staff_words import in_words
 
 if TYPE_CHECKING:
     # The package has no types; its class is Django's with more attributes.
@@ -47,6 +52,24 @@ class BoundedPaginator(Paginator[Any]):
     def count(self) -> int:
         rows = cast("QuerySet[Any]", self.object_list)
         return rows.order_by()[:LARGEST_COUNT].count()
+
+
+class ChoicesFilter(ChoicesFieldListFilter):
+    """Django's filter by the choices of a column, in the reader's language."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": gettext(str(choice["display"]))}
+
+
+def choice(column: str, description: Any) -> Any:
+    """A column of choices in the reader's language, for a page's class."""
+
+    @display(description=description)
+    def words(page: Any, row: Model) -> str:
+        return in_words(row, column) or "-"
+
+    return words
 
 
 class StaffAdmin(ModelAdmin[M]):
@@ -111,7 +134,12 @@ class ChangedFieldsAdmin(StaffAdmin[M]):
 
 
 class DialogForm(_DialogForm):
-    """A form in a dialog of a row's page, which also shows what a service refuses."""
+    """A form in a dialog of a row's page, which also shows what a service refuses.
+
+    `key` names this opening of the dialog: a second click does nothing more.
+    """
+
+    key = UUIDField(widget=HiddenInput, initial=uuid4)
 
     def render_before_template(self) -> str:
         lines = format_html_join(
@@ -143,11 +171,14 @@ def run_dialog(
 ) -> HttpResponse:
     """Answer a dialog: do `work` as the service, all or nothing, and go to `done`.
 
-    `work` answers the words of success. A refusal is shown where the form stands.
+    `work` answers the words of success. A refusal is shown where the form stands, and
+    the dialog may be sent again; what was done is done once.
     """
+    key = f"dialog:{form.cleaned_data['key']}"
     try:
         with acting_as(SERVICE):
-            words = work()
+            is_first = claim_key(UUID(str(request.user.pk)), key, fingerprint="")
+            words = work() if is_first else gettext("This was done already.")
     except PingvasError as error:
         form.refuse(error)
         context = {
@@ -158,6 +189,15 @@ def run_dialog(
         return render(request, "unfold/helpers/dialog.html", context)
     messages.success(request, words)
     return HttpResponse(headers={"HX-Redirect": done})
+
+
+def row_or_404(rows: QuerySet[M], object_id: str) -> M:
+    """The row that an action's address names; anything but an id names none."""
+    try:
+        number = UUID(object_id)
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(rows, pk=number)
 
 
 def dialog_action(**options: Any) -> Callable[[F], F]:

@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from pingvas.local.console import complain
 from pingvas.local.errors import LocalError
@@ -39,7 +40,8 @@ def check_packages() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pingvas.local")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("run", help="servers, web, workers and Beat until Ctrl-C")
+    run = verbs.add_parser("run", help="servers, web, workers and Beat until Ctrl-C")
+    run.add_argument("--home", type=Path, help="where its data lie, not .pingvas/")
     psql = verbs.add_parser("psql", help="psql on the embedded database")
     psql.add_argument("rest", nargs=argparse.REMAINDER)
     execute = verbs.add_parser("exec", help="a command with the servers' environment")
@@ -53,10 +55,10 @@ def _dispatch(options: argparse.Namespace) -> int:
     from pingvas.local.home import open_home
     from pingvas.local.studio import run_studio
 
-    home = open_home()
     if options.verb == "run":
-        run_studio(home)
+        run_studio(open_home(options.home))
         return 0
+    home = open_home()
     rest = options.rest[1:] if options.rest[:1] == ["--"] else options.rest
     if options.verb == "psql":
         return open_psql(home, rest)

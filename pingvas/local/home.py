@@ -41,6 +41,6 @@ class Home:
         return self.folder / "log" / f"{name}.log"
 
 
-def open_home(checkout: Path = CHECKOUT) -> Home:
-    """Return the home of `checkout`, made when missing."""
-    return Home(make_private_folder(checkout / ".pingvas"))
+def open_home(folder: Path | None = None) -> Home:
+    """Return this checkout's home, or the one in `folder`; made when missing."""
+    return Home(make_private_folder((folder or CHECKOUT / ".pingvas").absolute()))

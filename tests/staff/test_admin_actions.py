@@ -11,11 +11,12 @@ from accounts.models import User
 from accounts.staff_groups import STAFF_GROUPS
 from billing.models import CreditTransaction
 from billing.selectors import get_balance_summary
+from billing.services.grants import adjust_credits
 from generation.models import GenerationJob
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
 from tests.billing.factories import make_job
-from tests.staff.world import make_rows, row_page, staff_client
+from tests.staff.world import list_page, make_rows, row_page, staff_client
 
 pytestmark = pytest.mark.django_db
 
@@ -25,14 +26,16 @@ def rows():
     return make_rows("alice")
 
 
-def act(client, row, action, **form):
+def act(client, row, action, key=None, **form):
+    """Send the dialog; `key` is one opening of it."""
     kind = row._meta.label_lower.replace(".", "_")
     url = reverse(f"admin:{kind}_{action}", args=[row.pk])
-    return client.post(url, {"_form_submitted": "on", **form})
+    sent = {"_form_submitted": "on", "key": key or uuid4(), **form}
+    return client.post(url, sent)
 
 
 def adjust(client, user, amount, reason="a gift", key=None):
-    return act(client, user, "adjust", amount=amount, reason=reason, key=key or uuid4())
+    return act(client, user, "adjust", key, amount=amount, reason=reason)
 
 
 def balance(user):
@@ -47,6 +50,8 @@ def test_finance_adjusts_credits_and_the_ledger_says_who_and_why(rows, monkeypat
         lambda user_id, **figures: told.append((user_id, figures["balance"])),
     )
     finance = staff_client("fay", "finance")
+    with acting_as(SERVICE):
+        User.objects.filter(email="fay@example.com").update(display_name="Fay Kim")
     answer = adjust(finance, rows.user, 40, "goodwill for a lost picture")
     assert answer["HX-Redirect"] == row_page(rows.user)
     assert balance(rows.user) == 390
@@ -57,8 +62,24 @@ def test_finance_adjusts_credits_and_the_ledger_says_who_and_why(rows, monkeypat
     assert (posting.type, posting.amount) == ("admin_adjustment", 40)
     assert posting.description == f"staff {fay.pk}: goodwill for a lost picture"
     page = finance.get(row_page(rows.user)).content.decode()
-    assert "goodwill for a lost picture" in page
     assert "+40 credits. The balance is 390." in page
+    # The row holds an id alone; a person reads a name.
+    for address in (row_page(rows.user), list_page(CreditTransaction)):
+        page = finance.get(address).content.decode()
+        assert "Fay Kim (fay@example.com)" in page, address
+        assert "goodwill for a lost picture" in page
+        assert f"staff {fay.pk}" not in page
+    page = finance.get(row_page(posting)).content.decode()
+    assert "Fay Kim (fay@example.com)" in page
+    assert f"staff {fay.pk}" in page
+
+
+def test_an_adjustment_by_an_anonymised_colleague_still_says_whose_it_was(rows):
+    gone = uuid4()
+    with acting_as(SERVICE):
+        adjust_credits(user_id=rows.user.pk, amount=1, reason="old", staff_id=gone)
+    boss = staff_client("dana", superuser=True)
+    assert str(gone) in boss.get(row_page(rows.user)).content.decode()
 
 
 def test_a_second_click_books_nothing(rows):
@@ -130,6 +151,69 @@ def test_support_retries_a_failed_job_as_its_owner(rows):
     with acting_as(SERVICE):
         again = GenerationJob.objects.get(retried_from=failed)
     assert (again.user_id, again.status, again.seed) == (rows.user.pk, "queued", 7)
+
+
+def test_a_second_click_on_retry_submits_nothing_more(rows):
+    with acting_as(SERVICE):
+        AIModel.objects.filter(pk=rows.model.pk).update(name="starter")
+    failed = make_job(rows.user.id, "failed")
+    support = staff_client("sam", "support")
+    key = uuid4()
+    for _click in range(2):
+        assert act(support, failed, "retry", key)["HX-Redirect"]
+    assert "This was done already." in support.get(row_page(failed)).content.decode()
+    with acting_as(SERVICE):
+        assert GenerationJob.objects.filter(retried_from=failed).count() == 1
+
+
+def test_a_dialog_that_was_refused_may_be_sent_again(rows):
+    finance = staff_client("fay", "finance")
+    key = uuid4()
+    assert "HX-Redirect" not in adjust(finance, rows.user, -351, key=key)
+    assert adjust(finance, rows.user, -1, key=key)["HX-Redirect"]
+    assert balance(rows.user) == 349
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+def test_an_address_that_names_no_job_is_not_found(action):
+    support = staff_client("sam", "support")
+    for name in ("no-id", uuid4()):
+        url = reverse(f"admin:generation_generationjob_{action}", args=[name])
+        form = {"_form_submitted": "on", "key": uuid4()}
+        assert support.post(url, form).status_code == 404
+
+
+def test_a_job_offers_what_its_state_allows(rows):
+    support = staff_client("sam", "support")
+    offered = {
+        state: {
+            action
+            for action in ("cancel", "retry")
+            if f"/{action}/" in support.get(row_page(job)).content.decode()
+        }
+        for state, job in {
+            "queued": rows.job,
+            "in_progress": make_job(rows.user.id, "in_progress"),
+            "failed": make_job(rows.user.id, "failed"),
+            "completed": make_job(rows.user.id, "completed"),
+        }.items()
+    }
+    assert offered == {
+        "queued": {"cancel"},
+        "in_progress": {"cancel"},
+        "failed": {"retry"},
+        "completed": {"retry"},
+    }
+
+
+def test_support_learns_nothing_of_how_a_password_is_kept(rows):
+    with acting_as(SERVICE):
+        rows.user.set_password("a long enough password")
+        rows.user.save()
+    page = staff_client("sam", "support").get(row_page(rows.user)).content.decode()
+    assert "argon2" not in page
+    page = staff_client("dana", superuser=True).get(row_page(rows.user))
+    assert "argon2" in page.content.decode()
 
 
 def test_a_retry_that_the_service_refuses_says_so_and_queues_nothing(rows):

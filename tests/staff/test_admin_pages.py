@@ -131,7 +131,8 @@ def test_a_list_costs_the_same_queries_for_one_row_as_for_many(boss):
     for number in range(4):
         make_rows(f"user{number}")
     assert {model: queries(model) for model in LISTS} == few
-    assert max(few.values()) <= 8
+    # The ledger asks once more, for the names of those who adjusted credits.
+    assert max(few.values()) <= 9
 
 
 def test_a_list_counts_no_further_than_its_bound(boss, monkeypatch):

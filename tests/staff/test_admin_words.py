@@ -1,0 +1,102 @@
+"""The console speaks Korean to those who read it, down to columns and choices."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+from django.db.models import Field
+from django.urls import reverse
+from django.utils import translation
+
+from billing.models import CreditHold, CreditTransaction, Subscription
+from generation.models import GenerationJob
+from pingvas.core import staff_words
+from tests.staff.world import list_page, make_rows, row_page, staff_client
+
+ROOT = Path(__file__).parents[2]
+MODULES = {
+    *("admin.py", "admin_forms.py", "dashboard.py", "timeline.py"),
+    *("staff_menu.py", "staff_admin.py", "staff_words.py", "sites.py"),
+}
+APPS = ("accounts", "billing", "gallery", "generation", "modelhub", "pingvas")
+MARKS = {"_", "gettext", "gettext_lazy"}
+HANGUL = re.compile("[가-힣]")
+# Names of things, the same in every language.
+NAMES = {"Pingvas", "id", "ID", "oauth id", "OAuth ID", "Lemon Squeezy ID"}
+
+
+def sentences():
+    for app in APPS:
+        for path in (ROOT / app).rglob("*.py"):
+            if path.name in MODULES:
+                yield from _marked(ast.parse(path.read_text()))
+
+
+def _marked(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in MARKS:
+            [said] = node.args
+            if isinstance(said, ast.Constant):
+                yield said.value
+
+
+def test_every_sentence_of_the_console_has_korean_words():
+    found = set(sentences()) - NAMES
+    assert len(found) > 150
+    with translation.override("ko"):
+        assert {one for one in found if translation.gettext(one) == one} == set()
+
+
+def test_every_model_column_and_app_has_a_korean_name():
+    english = set()
+    with translation.override("ko"):
+        for model in admin.site._registry:
+            options = model._meta
+            named = [options.verbose_name, options.verbose_name_plural]
+            named.append(options.app_config.verbose_name)
+            columns = [one for one in options.get_fields() if isinstance(one, Field)]
+            named += [column.verbose_name for column in columns]
+            english |= {str(one) for one in named if not HANGUL.search(str(one))}
+    assert english - NAMES == set()
+
+
+@pytest.mark.parametrize("model", [GenerationJob, CreditHold, CreditTransaction])
+def test_every_choice_that_staff_read_has_korean_words(model):
+    with translation.override("ko"):
+        for field in model._meta.concrete_fields:
+            for _value, label in field.flatchoices:
+                assert HANGUL.search(translation.gettext(label)), label
+
+
+def test_the_names_change_neither_english_nor_the_schema(db):
+    column = GenerationJob._meta.get_field("created_at")
+    with translation.override("en"):
+        assert str(column.verbose_name) == "created at"
+    # What a migration would hold of it.
+    assert "verbose_name" not in column.deconstruct()[3]
+    assert staff_words.MADE
+
+
+@pytest.mark.django_db
+def test_korean_staff_read_korean_lists_filters_and_rows():
+    rows = make_rows("alice")
+    boss = staff_client("dana", superuser=True)
+
+    def page(address):
+        answer = boss.get(address, headers={"accept-language": "ko"})
+        return answer.content.decode()
+
+    jobs = page(list_page(GenerationJob))
+    for word in ("대기열", "진행 중", "상태", "견적", "검색어 입력"):
+        assert word in jobs, word
+    for word in ("In Progress", "Type to search", "Created at", "Quoted"):
+        assert word not in jobs, word
+    assert "운영자 조정" in page(list_page(CreditTransaction))
+    assert "무료 월 지급" in page(row_page(rows.user))
+    assert "활성" in page(row_page(rows.subscription))
+    assert "Active" not in page(list_page(Subscription))
+    assert "모델을 불러오는 중" not in page(reverse("admin:index"))
