@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from pingvas.core.db.postgresql.base import IDLE
 from pingvas.local.confinement import find_programs
 
 # Ids that the services draw at random, in any spelling that a statement has them.
@@ -33,11 +34,14 @@ def record_statements() -> Iterator[list[str]]:
     plain_factory, plain_commit = raw.cursor_factory, raw.commit
 
     def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
-        statements.append(cursor.mogrify(query, params))
+        begin = getattr(raw, "deferred_begin", "")
+        statement = cursor.mogrify(query, params)
+        statements.append(f"{begin}; {statement}" if begin else statement)
         return plain_factory.execute(cursor, query, params, **options)
 
     def commit() -> None:
-        statements.append("COMMIT")
+        if raw.info.transaction_status != IDLE:
+            statements.append("COMMIT")
         plain_commit()
 
     raw.cursor_factory = type("Recording", (plain_factory,), {"execute": execute})
@@ -74,10 +78,8 @@ def _for_pgbench(statement: str, known: Mapping[str, str]) -> str:
         return fresh.setdefault(key, f"{text[:-12]}:n")
 
     statement = _UUID.sub(renew, statement.strip())
-    if statement.startswith(("BEGIN;", "SET LOCAL")):
-        # One flight here as there.
-        statement = statement.replace(";", "\\;")
-    return statement + ";"
+    # Statements that share a flight there share one here.
+    return statement.replace(";", "\\;") + ";"
 
 
 def run_pgbench(

@@ -8,12 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import models
-from django.db.models import Exists, Func, OuterRef, Subquery, Sum
+from django.db import connection, models
+from django.db.models import Func, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from accounts.models import User
-from accounts.tiers import Tier
 from billing.models import (
     CreditBalance,
     CreditHold,
@@ -48,15 +46,17 @@ class _MonthStart(Func):
     output_field = models.DateTimeField()
 
 
-class _FreeMonthKey(Func):
-    """`free:{user}:2026-11`: the calendar month of the database's clock."""
-
-    template = (
-        "('free:' || %(expressions)s || ':' "
-        "|| to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'))"
+# Asked with every submission: making it from a queryset takes longer than running it.
+_DUE_FREE_MONTH = """
+SELECT month.key FROM users
+CROSS JOIN LATERAL (
+    SELECT 'free:' || users.id || ':' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')
+) AS month(key)
+WHERE users.id = %s AND users.tier = 'free' AND users.is_active
+    AND NOT EXISTS (
+        SELECT 1 FROM credit_transactions WHERE idempotency_key = month.key
     )
-    arity = 1
-    output_field = models.TextField()
+"""
 
 
 def _total(rows: models.QuerySet[Any]) -> Coalesce:
@@ -108,10 +108,10 @@ def get_due_free_month(user_id: UUID) -> str | None:
 
     None for other tiers and closed accounts, and once the ledger has the grant.
     """
-    granted = CreditTransaction.objects.filter(idempotency_key=OuterRef("month_key"))
-    free = User.objects.filter(pk=user_id, tier=Tier.FREE, is_active=True)
-    due = free.annotate(month_key=_FreeMonthKey("id")).exclude(Exists(granted))
-    return due.values_list("month_key", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE_FREE_MONTH, [user_id])
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def transactions_for(user_id: UUID) -> models.QuerySet[CreditTransaction]:

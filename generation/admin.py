@@ -16,8 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.tiers import Tier
-from generation.models import GenerationJob, JobStatus, Worker
-from generation.selectors import WORKER_SILENCE
+from generation.models import WORKER_SILENCE, GenerationJob, JobStatus, Worker
 from generation.services.lifecycle import cancel_job
 from generation.services.submit import retry_job
 from generation.states import LIVE

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from pingvas.core.events import Event
+from pingvas.core.redis import JOB_TTL_SECONDS, job_status
 
 LONGEST_MESSAGE = 1000
 
@@ -138,5 +139,11 @@ EVENTS: Mapping[str, type[AnyEvent]] = {
 
 
 def to_event(user_id: UUID, told: AnyEvent, *, job_id: UUID | None = None) -> Event:
-    """The event in the form that goes over the wire."""
-    return Event(user_id, told.type, asdict(told), job_id)
+    """The event in the form that goes over the wire.
+
+    One that tells a job's new status sets `job:{id}:status` too, whoever changed it.
+    """
+    state = None
+    if isinstance(told, JobEvent) and job_id is not None:
+        state = (job_status(job_id), str(told.status), JOB_TTL_SECONDS)
+    return Event(user_id, told.type, asdict(told), job_id, state=state)

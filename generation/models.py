@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -23,6 +24,8 @@ from pingvas.core.db.schema import (
 
 LARGEST_BATCH = 8
 MOST_ATTEMPTS = 3
+# A worker beats every five seconds; this long without one, it is gone.
+WORKER_SILENCE = timedelta(seconds=20)
 
 
 class JobStatus(models.TextChoices):

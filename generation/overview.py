@@ -9,8 +9,7 @@ from django.db.models import Count, Max, Min, QuerySet
 from django.utils import timezone
 
 from accounts.tiers import Tier
-from generation.models import GenerationJob, Worker
-from generation.selectors import WORKER_SILENCE
+from generation.models import WORKER_SILENCE, GenerationJob, Worker
 from generation.states import CLAIMABLE, FAILED, IN_PROGRESS
 from pingvas.core.db.functions import Now
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from generation.models import ModelSpeed
 from generation.specs import GenerationSpec
 
 # Room for a busy machine: the hold covers the mean and half as much again.
@@ -56,21 +55,4 @@ def quote_picture(spec: GenerationSpec, speed: Speed) -> Quote:
         seconds=round(seconds, 3),
         credits=max(1, math.ceil(seconds * MARGIN)),
         pictures=len(spec.seeds),
-    )
-
-
-def measured_speed(model: str, base_model: str, hardware: list[str]) -> Speed:
-    """The slowest that `model` was measured at on `hardware`: the ceiling must hold.
-
-    Without a live worker every class counts; a model that was never measured counts
-    with the usual speed of its base.
-    """
-    rows = ModelSpeed.objects.filter(model=model)
-    if hardware:
-        rows = rows.filter(hardware_class__in=hardware)
-    speeds = [Speed(row.step_milliseconds, row.around_milliseconds) for row in rows]
-    return max(
-        speeds,
-        key=lambda speed: speed.step_milliseconds,
-        default=UNMEASURED[base_model],
     )

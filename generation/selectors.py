@@ -2,62 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from generation.models import GenerationJob, Worker
-from generation.pricing import MARGIN
-from generation.states import CLAIMABLE
+from generation.models import WORKER_SILENCE, GenerationJob
+from generation.places import place_in_queue
+from generation.pricing import UNMEASURED, Speed
 from pingvas.core.db.actor import SERVICE, acting_as
-from pingvas.core.db.functions import Now
 from pingvas.core.errors import NotFound
-
-# A worker beats every five seconds; this long without one, it is gone.
-WORKER_SILENCE = timedelta(seconds=20)
-
-_AHEAD = """
-    WITH mine AS (
-        SELECT s.user_id, s.virtual_start, j.priority, j.created_at, j.id,
-            j.quoted_credits * j.batch_size / greatest(j.priority, 1)::float AS used,
-            (SELECT count(DISTINCT batch_id) FROM generation_jobs o
-             WHERE o.user_id = j.user_id AND o.status IN ('pending', 'queued')
-               AND o.batch_id <> j.batch_id
-               AND (-o.priority, o.created_at, o.id) < (-j.priority, j.created_at, j.id)
-            ) AS before
-        FROM generation_jobs j JOIN queue_shares s USING (user_id)
-        WHERE j.id = %(job)s
-    )
-    SELECT mine.before, coalesce(sum(least(
-        (SELECT count(DISTINCT batch_id) FROM generation_jobs w
-         WHERE w.user_id = s.user_id AND w.status IN ('pending', 'queued')),
-        1 + floor(
-            (mine.virtual_start + mine.used * (mine.before + 1) - s.virtual_finish)
-            / greatest(s.virtual_finish - s.virtual_start, 1e-9))
-    )), 0)
-    FROM mine LEFT JOIN LATERAL (
-        SELECT * FROM queue_shares
-        WHERE claimable AND user_id <> mine.user_id
-          AND virtual_finish < mine.virtual_start + mine.used * (mine.before + 1)
-        ORDER BY virtual_finish LIMIT 1000
-    ) s ON true
-    GROUP BY mine.before
-"""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a waiting job stands: submissions ahead of it and who could run it.
-
-    expected_wait: seconds, None when no live worker can serve the job.
-    """
-
-    ahead: int
-    workers: int
-    expected_wait: float | None
 
 
 def access_job(user_id: UUID, job_id: UUID) -> GenerationJob:
@@ -83,41 +38,36 @@ def describe_job(user_id: UUID, job_id: UUID) -> GenerationJob:
     job = jobs_with_images(jobs_of(user_id)).filter(id=job_id).first()
     if job is None:
         raise NotFound
-    seconds = job.quoted_credits * job.batch_size / MARGIN
     # Other users' places decide this one's: only the service sees them.
-    with acting_as(SERVICE):
-        job.place = place_in_queue(job, seconds)  # type: ignore[attr-defined]
+    with acting_as(SERVICE, savepoint=False):
+        job.place = place_in_queue(job)  # type: ignore[attr-defined]
     return job
 
 
-def live_workers(*, tier: str, model: str) -> QuerySet[Worker]:
-    """Workers that beat lately and serve this tier and model."""
-    return Worker.objects.filter(
-        Q(served_models=None) | Q(served_models__contains=[model]),
-        tiers__contains=[tier],
-        heartbeat_at__gt=Now() - WORKER_SILENCE,
+# Asked with every quote: making it from querysets takes longer than running it.
+_SERVING_SPEED = """
+    WITH serving AS (
+        SELECT hardware_class FROM generation_workers
+        WHERE (served_models IS NULL OR %(model)s = ANY(served_models))
+          AND %(tier)s = ANY(tiers) AND heartbeat_at > now() - %(silence)s
     )
-
-
-def serving_hardware(*, tier: str, model: str) -> list[str]:
-    """The classes of hardware that would run such a job now."""
-    found = live_workers(tier=tier, model=model).values_list(
-        "hardware_class", flat=True
+    SELECT step_milliseconds, around_milliseconds FROM model_speeds
+    WHERE model = %(model)s AND (
+        hardware_class IN (SELECT hardware_class FROM serving)
+        OR NOT EXISTS (SELECT 1 FROM serving)
     )
-    return sorted(set(found))
+    ORDER BY step_milliseconds DESC LIMIT 1
+"""
 
 
-def place_in_queue(job: GenerationJob, seconds_each: float) -> Place | None:
-    """Where a waiting job stands; None once it runs. Acts as the service.
+def serving_speed(*, tier: str, model: str, base_model: str) -> Speed:
+    """How fast `model` was measured on the hardware that would run such a job now.
 
-    seconds_each: what one submission of this size takes, as measured.
+    The slowest counts: the ceiling must hold. Without a live worker every class of
+    hardware counts; a model that was never measured has the usual speed of its base.
     """
-    if job.status not in CLAIMABLE:
-        return None
+    values: dict[str, Any] = {"tier": tier, "model": model, "silence": WORKER_SILENCE}
     with connection.cursor() as cursor:
-        cursor.execute(_AHEAD, {"job": job.id})
-        own, others = cursor.fetchone() or (0, 0)
-    workers = live_workers(tier=job.tier, model=job.model).count()
-    ahead = int(own) + int(others)
-    wait = ahead * seconds_each / workers if workers else None
-    return Place(ahead=ahead, workers=workers, expected_wait=wait)
+        cursor.execute(_SERVING_SPEED, values)
+        row = cursor.fetchone()
+    return Speed(*row) if row else UNMEASURED[base_model]

@@ -9,19 +9,23 @@ Lock order: balance, then hold. A caller that locks its job does so before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, Q, Sum
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import CreditHold, HoldKind, HoldStatus, TransactionType
+from billing.models import (
+    CreditBalance,
+    CreditHold,
+    HoldKind,
+    HoldStatus,
+    TransactionType,
+)
 from billing.selectors import holds_for_jobs
 from billing.services.announcements import announce_balance
-from billing.services.ledger import lock_balance, lock_balance_of_job, post
+from billing.services.ledger import lock_balance, settle
 from pingvas.core.errors import PingvasError
 
 MILLISECONDS_PER_CREDIT = 1000
@@ -86,16 +90,16 @@ def place_holds(
     """
     _check_amounts(amounts)
     balance = lock_balance(user_id)
-    held, known = _count_held(user_id, amounts)
+    holds = [
+        CreditHold(user_id=user_id, job_id=job_id, amount=amount, kind=HoldKind(kind))
+        for job_id, amount in amounts.items()
+    ]
+    held, known = _place(balance, holds)
     if known:
         return _placed_before(user_id, amounts, HoldKind(kind))
     needed, available = sum(amounts.values()), balance.balance - held
     if needed > available:
         raise InsufficientCredits(needed=needed, available=available)
-    holds = CreditHold.objects.bulk_create(
-        CreditHold(user_id=user_id, job_id=job_id, amount=amount, kind=HoldKind(kind))
-        for job_id, amount in amounts.items()
-    )
     announce_balance(user_id, balance=balance.balance, held=held + needed)
     return holds
 
@@ -105,18 +109,42 @@ def _check_amounts(amounts: Mapping[UUID, int]) -> None:
         raise ValueError("every job of a hold needs an amount of at least 1 credit")
 
 
-def _count_held(user_id: UUID, jobs: Mapping[UUID, int]) -> tuple[int, int]:
-    """Credits held for the user, and how many of the jobs have a hold already."""
-    asked = Q(job_id__in=list(jobs))
-    found = CreditHold.objects.filter(
-        Q(user_id=user_id, status=HoldStatus.HELD) | asked
-    ).aggregate(
-        held=Coalesce(
-            Sum("amount", filter=Q(user_id=user_id, status=HoldStatus.HELD)), 0
-        ),
-        known=Count("id", filter=asked),
-    )
-    return found["held"], found["known"]
+# Inserts all or none, and answers either way what was held for the user before, and
+# how many of the jobs had a hold already.
+_PLACE = """
+WITH before AS (
+    SELECT coalesce(
+            sum(amount) FILTER (WHERE user_id = %(user)s AND status = 'held'), 0
+        ) AS held,
+        count(*) FILTER (WHERE job_id = ANY(%(jobs)s)) AS known
+    FROM credit_holds
+    WHERE (user_id = %(user)s AND status = 'held') OR job_id = ANY(%(jobs)s)
+), placed AS (
+    INSERT INTO credit_holds (id, user_id, job_id, kind, amount, status, created_at)
+    SELECT hold.id, %(user)s, hold.job_id, %(kind)s, hold.amount, 'held', now()
+    FROM unnest(%(ids)s, %(jobs)s, %(amounts)s) AS hold(id, job_id, amount)
+    CROSS JOIN before
+    WHERE before.known = 0 AND before.held + %(needed)s <= %(balance)s
+)
+SELECT held, known FROM before
+"""
+
+
+def _place(balance: CreditBalance, holds: Sequence[CreditHold]) -> tuple[int, int]:
+    """Insert `holds` if the locked balance covers them; held and known before."""
+    values: dict[str, Any] = {
+        "user": balance.user_id,
+        "balance": balance.balance,
+        "kind": holds[0].kind,
+        "ids": [hold.id for hold in holds],
+        "jobs": [hold.job_id for hold in holds],
+        "amounts": [hold.amount for hold in holds],
+        "needed": sum(hold.amount for hold in holds),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_PLACE, values)
+        held, known = cursor.fetchone()
+    return int(held), int(known)
 
 
 def _placed_before(
@@ -161,58 +189,65 @@ def release_hold(*, job_id: UUID) -> int:
     return _resolve(job_id, lambda hold: 0)
 
 
-# Written out like the ledger's: sent for every job that ends.
+# Written out like the ledger's: sent for every job that ends. The balance is locked
+# first, then the hold, and both are read as they are behind the locks.
 _LOCK_HOLD = """
-SELECT id, kind, amount, status, settled_amount, (
-    SELECT coalesce(sum(amount), 0) FROM credit_holds
-    WHERE user_id = hold.user_id AND status = 'held'
-)
-FROM credit_holds AS hold WHERE job_id = %s
-FOR UPDATE OF hold
+SELECT balance.id, balance.user_id, balance.balance,
+    hold.id, hold.kind, hold.amount, hold.status, hold.settled_amount
+FROM credit_holds AS hold JOIN credit_balances AS balance USING (user_id)
+WHERE hold.job_id = %s
+FOR UPDATE OF balance, hold
 """
-_RESOLVE = """
-UPDATE credit_holds SET status = %s, settled_amount = %s, resolved_at = now()
+# Answers what is held for the user besides.
+_RELEASE = """
+UPDATE credit_holds AS hold SET status = 'released', resolved_at = now()
 WHERE id = %s
+RETURNING (
+    SELECT coalesce(sum(amount), 0) FROM credit_holds
+    WHERE user_id = hold.user_id AND status = 'held' AND id <> hold.id
+)
 """
 
 
 class _LockedHold(NamedTuple):
-    """`held_in_all`: what is held for its user altogether."""
-
     id: UUID
     kind: str
     amount: int
     status: str
     settled_amount: int | None
-    held_in_all: int
 
 
 @transaction.atomic(savepoint=False)
 def _resolve(job_id: UUID, price: Callable[[_LockedHold], int]) -> int:
-    balance = lock_balance_of_job(job_id)
-    if balance is None:
-        raise HoldNotFound
-    hold = _lock_hold(job_id)
+    balance, hold = _lock_hold(job_id)
     if hold.status != HoldStatus.HELD:
         return hold.settled_amount or 0
     charge = min(price(hold), hold.amount)
     if charge:
-        post(
+        left = settle(
             balance,
-            type=TransactionType(hold.kind),
-            amount=-charge,
-            idempotency_key=f"settle:{job_id}",
+            hold_id=hold.id,
             job_id=job_id,
+            type=TransactionType(hold.kind),
+            charge=charge,
         )
-    with connection.cursor() as cursor:
-        status = HoldStatus.SETTLED if charge else HoldStatus.RELEASED
-        cursor.execute(_RESOLVE, [status.value, charge or None, hold.id])
-    left = hold.held_in_all - hold.amount
+    else:
+        left = _release(hold.id)
     announce_balance(balance.user_id, balance=balance.balance, held=left)
     return charge
 
 
-def _lock_hold(job_id: UUID) -> _LockedHold:
+def _lock_hold(job_id: UUID) -> tuple[CreditBalance, _LockedHold]:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_HOLD, [job_id])
-        return _LockedHold(*cursor.fetchone())
+        row = cursor.fetchone()
+    if row is None:
+        raise HoldNotFound
+    balance = CreditBalance(id=row[0], user_id=row[1], balance=row[2])
+    return balance, _LockedHold(*row[3:])
+
+
+def _release(hold_id: UUID) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE, [hold_id])
+        return int(cursor.fetchone()[0])

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.tiers import Tier, limits_for
@@ -41,8 +41,9 @@ class BalanceTooLow(PingvasError):
     message = _("The balance does not cover this change.")
 
 
-def _locked(rows: QuerySet[CreditBalance]) -> QuerySet[CreditBalance]:
-    return rows.select_for_update(of=("self",))
+# Written out, as all that is sent with every submission or every ending: making such a
+# statement from a queryset takes longer than running it.
+_LOCK = "SELECT id, user_id, balance FROM credit_balances WHERE user_id = %s FOR UPDATE"
 
 
 def lock_balance(user_id: UUID) -> CreditBalance:
@@ -58,26 +59,13 @@ def lock_balance(user_id: UUID) -> CreditBalance:
     return balance
 
 
-# Sent for every job that ends, and so written out: making such a statement from a
-# queryset takes longer than running it. Whose hold it is never changes, so it may be
-# read before the lock.
-_LOCK_OF_JOB = """
-SELECT id, user_id, balance FROM credit_balances
-WHERE user_id = (SELECT user_id FROM credit_holds WHERE job_id = %s)
-FOR UPDATE
-"""
-
-
-def lock_balance_of_job(job_id: UUID) -> CreditBalance | None:
-    """The locked balance that the job's hold belongs to; None without such a hold."""
+def _lock_row(user_id: UUID) -> CreditBalance | None:
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("a balance is locked inside a transaction")
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_OF_JOB, [job_id])
+        cursor.execute(_LOCK, [user_id])
         row = cursor.fetchone()
     return CreditBalance(id=row[0], user_id=row[1], balance=row[2]) if row else None
-
-
-def _lock_row(user_id: UUID) -> CreditBalance | None:
-    return _locked(CreditBalance.objects.filter(user_id=user_id)).first()
 
 
 def _make_row(user_id: UUID) -> CreditBalance:
@@ -85,7 +73,10 @@ def _make_row(user_id: UUID) -> CreditBalance:
     CreditBalance.objects.bulk_create(
         [CreditBalance(user_id=user_id)], ignore_conflicts=True
     )
-    return _locked(CreditBalance.objects.filter(user_id=user_id)).get()
+    balance = _lock_row(user_id)
+    if balance is None:
+        raise CreditBalance.DoesNotExist
+    return balance
 
 
 def _grant_free_month(balance: CreditBalance, key: str) -> None:
@@ -103,8 +94,8 @@ def _grant_free_month(balance: CreditBalance, key: str) -> None:
 
 
 # One flight for both halves of a posting. The conflict clause sees a key even where
-# row security hides the posting that has it. The columns come in the model's order.
-_POST = """
+# row security hides the posting that has it.
+_POSTED = """
 WITH posted AS (
     INSERT INTO credit_transactions (
         id, user_id, amount, type, job_id, subscription_id, description,
@@ -124,10 +115,29 @@ WITH posted AS (
             CASE WHEN %(granted)s THEN now() ELSE credit_balances.last_granted_at END
     FROM posted WHERE credit_balances.user_id = posted.user_id
 )
+"""
+# The columns come in the model's order.
+_POST = (
+    _POSTED
+    + """
 SELECT id, user_id, amount, type, job_id, subscription_id, description,
     balance_after, idempotency_key, sequence, created_at
 FROM posted
 """
+)
+# With the posting goes the hold that it settles. Answers what is held besides.
+_SETTLED = """, settled AS (
+    UPDATE credit_holds AS hold SET
+        status = 'settled', settled_amount = -posted.amount, resolved_at = now()
+    FROM posted WHERE hold.id = %(hold_id)s
+)
+SELECT (
+    SELECT coalesce(sum(amount), 0) FROM credit_holds
+    WHERE user_id = posted.user_id AND status = 'held' AND id <> %(hold_id)s
+)
+FROM posted
+"""
+_SETTLE = _POSTED + _SETTLED
 
 
 def post(
@@ -171,6 +181,44 @@ def post(
         return _replay(idempotency_key, content, PostingConflict())
     balance.balance = balance_after
     return posting
+
+
+def settle(
+    balance: CreditBalance,
+    *,
+    hold_id: UUID,
+    job_id: UUID,
+    type: TransactionType,
+    charge: int,
+) -> int:
+    """Charge a job and settle its locked hold; returns what else is held for the user.
+
+    A live hold covers its charge and has no posting yet: BalanceTooLow or
+    PostingConflict where that is not so.
+    """
+    balance_after = balance.balance - charge
+    if balance_after < 0:
+        raise BalanceTooLow
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "user_id": balance.user_id,
+        "amount": -charge,
+        "type": type.value,
+        "job_id": job_id,
+        "subscription_id": None,
+        "description": None,
+        "balance_after": balance_after,
+        "idempotency_key": f"settle:{job_id}",
+        "granted": False,
+        "hold_id": hold_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, values)
+        row = cursor.fetchone()
+    if row is None:
+        raise PostingConflict
+    balance.balance = balance_after
+    return int(row[0])
 
 
 def _insert(values: dict[str, Any]) -> CreditTransaction | None:

@@ -18,9 +18,10 @@ from generation.specs import (
     SMALLEST_SIDE,
     GenerationSpec,
 )
+from pingvas.core.api.serializers import KeptFields
 
 
-class SpecSerializer(serializers.Serializer[Any]):
+class SpecSerializer(KeptFields, serializers.Serializer[Any]):
     """What a picture shall be; one seed for each picture, -1 for a random one."""
 
     model = serializers.CharField(max_length=100)
@@ -82,7 +83,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
     preview_url = serializers.CharField(required=False)
 
 
-class JobSerializer(serializers.ModelSerializer[GenerationJob]):
+class JobSerializer(KeptFields, serializers.ModelSerializer[GenerationJob]):
     image_id = serializers.SerializerMethodField()
 
     class Meta:
@@ -147,7 +148,7 @@ class JobDetailSerializer(JobSerializer):
         return read_progress(job.id)
 
 
-class SubmissionSerializer(serializers.Serializer[Any]):
+class SubmissionSerializer(KeptFields, serializers.Serializer[Any]):
     batch_id = serializers.UUIDField()
     jobs = JobSerializer(many=True)
 

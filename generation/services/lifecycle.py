@@ -6,11 +6,13 @@ off, swept) raises StaleAttempt and changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
 from billing.services.holds import release_hold, settle_cancelled, settle_hold
@@ -24,8 +26,8 @@ from generation.events import (
     to_event,
 )
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
-from generation.services.queue import lock_share, refresh_share, try_lock_share
-from generation.services.wake import wake_tiers_on_commit
+from generation.services.queue import LOCK_SHARE, REFRESH_SHARE, try_lock_share
+from generation.services.wake import ALL_TIERS, TIERS_WITH_WORK, wake_tiers_on_commit
 from generation.states import (
     CANCELLED,
     CLAIMABLE,
@@ -36,7 +38,9 @@ from generation.states import (
     TERMINAL,
     before,
 )
+from pingvas.core.db.actor import SERVICE, current_actor
 from pingvas.core.db.functions import Now
+from pingvas.core.db.rows import columns_of, instances, read_together
 from pingvas.core.errors import NotFound, PingvasError
 from pingvas.core.events import publish_on_commit
 
@@ -78,22 +82,22 @@ class Finished:
     pass_size: int
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def complete_job(attempt: Attempt, finished: Finished) -> GenerationJob:
     """Record the picture, charge for it and end the job: all of it, or StaleAttempt."""
     job = _lock_attempt(attempt)
     image = record_image(job_id=job.id, user_id=job.user_id, picture=finished.picture)
     charge = settle_hold(job_id=job.id, milliseconds=finished.billed_milliseconds)
+    columns = {
+        "timings": _with_waiting(job, finished.timings),
+        "pass_size": finished.pass_size,
+        "duration_seconds": -(-finished.billed_milliseconds // 1000),
+        "credits_consumed": charge,
+    }
     _move(
         job,
         COMPLETED,
-        timings=_with_waiting(job, finished.timings),
-        pass_size=finished.pass_size,
-        duration_seconds=-(-finished.billed_milliseconds // 1000),
-        credits_consumed=charge,
-    )
-    announce(
-        job,
+        columns,
         JobCompleted,
         image_id=str(image.id),
         charge=charge,
@@ -102,7 +106,7 @@ def complete_job(attempt: Attempt, finished: Finished) -> GenerationJob:
     return job
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def fail_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
     """End the job without a picture and without a charge; StaleAttempt as above."""
     job = _lock_attempt(attempt)
@@ -110,7 +114,7 @@ def fail_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
     return job
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
     """Put the job back for another try, or fail it when its attempts are used up."""
     job = _lock_attempt(attempt)
@@ -118,7 +122,7 @@ def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob
     return job
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def end_cancelled_job(attempt: Attempt, *, milliseconds: int) -> GenerationJob:
     """End a running job that its user cancelled, and charge the GPU time it had.
 
@@ -131,29 +135,24 @@ def end_cancelled_job(attempt: Attempt, *, milliseconds: int) -> GenerationJob:
     return job
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
     """Cancel a waiting job now, or ask the worker of a running one to stop.
 
     Telling it twice is telling it once; an ended job stays as it ended. NotFound for a
     job that is not the user's.
     """
-    lock_share(user_id)
-    job = (
-        GenerationJob.objects.select_for_update()
-        .filter(id=job_id, user_id=user_id)
-        .first()
-    )
+    job = _lock_job(user_id, job_id)
     if job is None:
         raise NotFound
     if job.status in CLAIMABLE:
         _cancel(job, 0)
     elif job.status == IN_PROGRESS and job.cancel_requested_at is None:
-        _update(job, cancel_requested_at=Now())
+        _update(job, {}, clocked=["cancel_requested_at"])
     return job
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
     """Take a job from a worker whose lease ran out.
 
@@ -178,32 +177,47 @@ def announce(job: GenerationJob, kind: type[JobEvent], **data: Any) -> None:
 
 
 def _lock_attempt(attempt: Attempt) -> GenerationJob:
-    lock_share(attempt.user_id)
-    job = (
-        GenerationJob.objects.select_for_update()
-        .filter(id=attempt.job_id, status=IN_PROGRESS, attempt=attempt.number)
-        .first()
-    )
-    if job is None:
+    job = _lock_job(attempt.user_id, attempt.job_id)
+    if job is None or (job.status, job.attempt) != (IN_PROGRESS, attempt.number):
         raise StaleAttempt
     return job
+
+
+# Written out: sent for every job that ends. Ids alone find the row, so that it is read
+# as it is behind the locks.
+_LOCK_JOB = """
+    SELECT {columns} FROM generation_jobs AS job
+    WHERE job.id = %(job)s AND job.user_id = %(user)s
+    FOR UPDATE
+"""
+
+
+def _lock_job(user_id: UUID, job_id: UUID) -> GenerationJob | None:
+    """The user's queue, then the job, locked in one flight."""
+    statement = _LOCK_JOB.format(columns=columns_of(GenerationJob, "job"))
+    values = {"user": user_id, "job": job_id}
+    _, rows = read_together([LOCK_SHARE, statement], values)
+    found = instances(GenerationJob, rows)
+    return found[0] if found else None
 
 
 def _take_back(job: GenerationJob, code: str, message: str) -> None:
     if job.cancel_requested_at is not None:
         _cancel(job, 0)
     elif job.attempt < MOST_ATTEMPTS:
-        _move(job, QUEUED, worker_id=None)
-        announce(job, JobQueued, hold=job.quoted_credits, attempt=job.attempt)
+        told = {"hold": job.quoted_credits, "attempt": job.attempt}
+        _move(job, QUEUED, {"worker_id": None}, JobQueued, **told)
     else:
         _fail(job, code, message)
 
 
 def _fail(job: GenerationJob, code: str, message: str) -> None:
     release_hold(job_id=job.id)
-    _move(job, FAILED, error_code=code, error_message=message, credits_consumed=0)
-    announce(
+    columns = {"error_code": code, "error_message": message, "credits_consumed": 0}
+    _move(
         job,
+        FAILED,
+        columns,
         JobFailed,
         code=code,
         message=message,
@@ -214,33 +228,66 @@ def _fail(job: GenerationJob, code: str, message: str) -> None:
 
 def _cancel(job: GenerationJob, milliseconds: int) -> None:
     charge = settle_cancelled(job_id=job.id, milliseconds=milliseconds)
-    _move(
-        job,
-        CANCELLED,
-        credits_consumed=charge,
-        duration_seconds=-(-milliseconds // 1000),
-    )
-    announce(job, JobCancelled, charge=charge, released=job.quoted_credits - charge)
+    seconds = -(-milliseconds // 1000)
+    columns = {"credits_consumed": charge, "duration_seconds": seconds}
+    released = job.quoted_credits - charge
+    _move(job, CANCELLED, columns, JobCancelled, charge=charge, released=released)
 
 
-def _move(job: GenerationJob, status: JobStatus, **columns: Any) -> None:
-    """Change the status of a locked job, and with it the user's place in the queue."""
+def _move(
+    job: GenerationJob,
+    status: JobStatus,
+    columns: dict[str, Any],
+    kind: type[JobEvent],
+    **told: Any,
+) -> None:
+    """Change the status of a locked job, and with it the user's place in the queue.
+
+    Then tell the owner, and the workers of whatever can be claimed now.
+    """
     if job.status not in before(status):
         raise StaleAttempt
-    if status in TERMINAL:
-        columns["completed_at"] = Now()
-    _update(job, status=status, lease_expires_at=None, deadline_at=None, **columns)
-    refresh_share(job.user_id)
-    wake_tiers_on_commit()
+    ended = ["completed_at"] if status in TERMINAL else []
+    columns |= {"status": status, "lease_expires_at": None, "deadline_at": None}
+    # A user's own transaction does not see who else has work.
+    is_service = current_actor() == SERVICE
+    work = _update(
+        job,
+        columns,
+        clocked=ended,
+        behind=[REFRESH_SHARE, *([TIERS_WITH_WORK] if is_service else [])],
+    )
+    announce(job, kind, **told)
+    wake_tiers_on_commit(work if is_service else None)
 
 
-def _update(job: GenerationJob, **columns: Any) -> None:
-    GenerationJob.objects.filter(pk=job.pk).update(**columns)
-    for name, value in columns.items():
+def _update(
+    job: GenerationJob,
+    columns: Mapping[str, Any],
+    *,
+    clocked: Sequence[str] = (),
+    behind: Sequence[str] = (),
+) -> list[Any]:
+    """Write columns of a locked job, the `clocked` ones by the database's clock.
+
+    The statements of the queue that follow go in the same flight; what the last of them
+    answered.
+    """
+    fields = GenerationJob._meta.get_field
+    values = {
+        name: cast("Field[Any, Any]", fields(name)).get_db_prep_save(value, connection)
+        for name, value in columns.items()
+    }
+    changes = [f"{name} = %({name})s" for name in columns]
+    changes += [f"{name} = now()" for name in clocked]
+    statement = f"UPDATE generation_jobs SET {', '.join(changes)} WHERE id = %(job)s"  # noqa: S608 - names of our own columns
+    parameters = values | {"job": job.id, "user": job.user_id, "used": 0.0}
+    [now], *others = read_together(
+        [f"{statement} RETURNING now()", *behind], parameters | {"all_tiers": ALL_TIERS}
+    )
+    for name, value in (dict(columns) | dict.fromkeys(clocked, now[0])).items():
         setattr(job, name, value)
-    clocked = [name for name, value in columns.items() if isinstance(value, Now)]
-    if clocked:
-        job.refresh_from_db(fields=clocked)
+    return others[-1] if others else []
 
 
 def _with_waiting(job: GenerationJob, timings: dict[str, int]) -> dict[str, int]:

@@ -11,18 +11,25 @@ from uuid import UUID
 from django.db import connection
 
 from accounts.tiers import limits_for
+from pingvas.core.db.rows import read_together
 
-_LOCK = """
+LOCK_SHARE = "SELECT 1 FROM queue_shares WHERE user_id = %(user)s FOR UPDATE"
+_OPEN_SHARE = """
     INSERT INTO queue_shares (user_id, tier, running_limit)
     VALUES (%(user)s, %(tier)s, %(limit)s)
     ON CONFLICT (user_id) DO UPDATE
         SET tier = excluded.tier, running_limit = excluded.running_limit
 """
 
+_WAITING = """
+    SELECT count(DISTINCT batch_id) FROM generation_jobs
+    WHERE user_id = %(user)s AND status IN ('pending', 'queued')
+"""
+
 # Whoever comes back, from idling or from their running limit, joins at the queue's
 # present time: staying away earns nothing. So does a share that was passed over for
 # long, after the claim that it waited for.
-_REFRESH = """
+REFRESH_SHARE = """
     UPDATE queue_shares s SET
         running = r.running,
         waiting_since = h.created_at,
@@ -51,16 +58,14 @@ _REFRESH = """
 """
 
 
-def lock_share(user_id: UUID, tier: str | None = None) -> None:
-    """Lock the user's queue for this transaction; `tier` also renews its limits."""
-    with connection.cursor() as cursor:
-        if tier is not None:
-            limit = limits_for(tier).running
-            cursor.execute(_LOCK, {"user": user_id, "tier": tier, "limit": limit})
-        else:
-            cursor.execute(
-                "SELECT 1 FROM queue_shares WHERE user_id = %s FOR UPDATE", [user_id]
-            )
+def open_share(user_id: UUID, tier: str) -> int:
+    """Lock the user's queue for this transaction; how many submissions wait in it.
+
+    Makes it on first need, and gives it the limits of `tier`.
+    """
+    values = {"user": user_id, "tier": tier, "limit": limits_for(tier).running}
+    _, [[waiting]] = read_together([_OPEN_SHARE, _WAITING], values)
+    return int(waiting)
 
 
 def try_lock_share(user_id: UUID) -> bool:
@@ -79,14 +84,4 @@ def refresh_share(user_id: UUID, *, used: float = 0.0) -> None:
     `used`: virtual time that a claim took, credits divided by the tier's weight.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_REFRESH, {"user": user_id, "used": used})
-
-
-def waiting_submissions(user_id: UUID) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(DISTINCT batch_id) FROM generation_jobs "
-            "WHERE user_id = %s AND status IN ('pending', 'queued')",
-            [user_id],
-        )
-        return int(cursor.fetchone()[0])
+        cursor.execute(REFRESH_SHARE, {"user": user_id, "used": used})

@@ -26,10 +26,14 @@ from django.db import connection, transaction
 from generation.events import JobStarted
 from generation.models import GenerationJob
 from generation.services.lifecycle import Attempt, announce
-from generation.services.queue import refresh_share
-from generation.services.wake import wake_tiers_on_commit
-from generation.states import IN_PROGRESS
-from pingvas.core.db.functions import Now
+from generation.services.queue import REFRESH_SHARE, refresh_share
+from generation.services.wake import (
+    ALL_TIERS,
+    TIERS_WITH_WORK,
+    Work,
+    wake_tiers_on_commit,
+)
+from pingvas.core.db.rows import columns_of, instances, read_together
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 LOADING_LIMIT = timedelta(minutes=10)
@@ -117,12 +121,23 @@ _ADVANCE_CLOCK = """
       AND id IN (SELECT id FROM queue_clock FOR UPDATE SKIP LOCKED)
 """
 
+_CLAIMED = """
+    SELECT {columns} FROM generation_jobs AS job
+    WHERE job.id = ANY(%(jobs)s) ORDER BY job.batch_index
+"""
+
 _RENEW = """
     UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
     FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
     WHERE id = ours.job_id AND attempt = ours.number
       AND status = 'in_progress' AND deadline_at > now()
     RETURNING id, cancel_requested_at IS NOT NULL
+"""
+_START_BILLED_PHASE = """
+    UPDATE generation_jobs SET deadline_at =
+        now() + greatest(%(each)s * quoted_credits * batch_size, %(shortest)s)
+    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
+    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
 """
 _LOOK = """
     SELECT id, cancel_requested_at IS NOT NULL
@@ -159,7 +174,7 @@ class Standing:
     cancelled: frozenset[UUID]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
     """Lease the next submission's waiting jobs to this worker; empty when none is left.
 
@@ -168,22 +183,33 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
     picked = _pick_present(offer)
     if picked is None:
         return []
-    refresh_share(picked.user_id, used=picked.used)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ADVANCE_CLOCK,
-            {
-                "finish": picked.virtual_finish,
-                "served": picked.virtual_start + picked.used,
-            },
-        )
-    wake_tiers_on_commit()
-    jobs = list(
-        GenerationJob.objects.filter(id__in=picked.job_ids).order_by("batch_index")
-    )
+    jobs, work = _settle_claim(picked)
     for job in jobs:
         announce(job, JobStarted, phase="loading", attempt=job.attempt)
+    wake_tiers_on_commit(work)
     return jobs
+
+
+def _settle_claim(picked: _Picked) -> tuple[list[GenerationJob], list[Work]]:
+    """Move the share and the clock on, in one flight: the jobs, and who else waits."""
+    columns = columns_of(GenerationJob, "job")
+    *_, rows, work = read_together(
+        [
+            REFRESH_SHARE,
+            _ADVANCE_CLOCK,
+            _CLAIMED.format(columns=columns),
+            TIERS_WITH_WORK,
+        ],
+        {
+            "user": picked.user_id,
+            "used": picked.used,
+            "finish": picked.virtual_finish,
+            "served": picked.virtual_start + picked.used,
+            "jobs": picked.job_ids,
+            "all_tiers": ALL_TIERS,
+        },
+    )
+    return instances(GenerationJob, rows), work
 
 
 def attempt_of(job: GenerationJob) -> Attempt:
@@ -216,17 +242,17 @@ def _standing(statement: str, attempts: Sequence[Attempt]) -> Standing:
     )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def start_billed_phase(attempts: Sequence[Attempt]) -> None:
     """Loading is over: from here each job has thrice its hold, a minute at least."""
-    for attempt in attempts:
-        jobs = GenerationJob.objects.filter(
-            id=attempt.job_id, attempt=attempt.number, status=IN_PROGRESS
-        )
-        for job in jobs:
-            holds = job.quoted_credits * job.batch_size
-            limit = max(timedelta(seconds=DEADLINE_HOLDS * holds), SHORTEST_DEADLINE)
-            jobs.update(deadline_at=Now() + limit)
+    values: dict[str, Any] = {
+        "jobs": [attempt.job_id for attempt in attempts],
+        "numbers": [attempt.number for attempt in attempts],
+        "each": timedelta(seconds=DEADLINE_HOLDS),
+        "shortest": SHORTEST_DEADLINE,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_START_BILLED_PHASE, values)
 
 
 def _pick_present(offer: WorkerOffer) -> _Picked | None:

@@ -15,16 +15,16 @@ from accounts.tiers import limits_for
 from billing.services.holds import place_holds
 from generation.events import JobQueued
 from generation.models import GenerationJob
-from generation.pricing import Quote, measured_speed, quote_picture
-from generation.selectors import serving_hardware
+from generation.pricing import Quote, quote_picture
+from generation.selectors import serving_speed
 from generation.services.lifecycle import announce
-from generation.services.queue import lock_share, refresh_share, waiting_submissions
+from generation.services.queue import REFRESH_SHARE, open_share
 from generation.services.wake import RUN_TASK
 from generation.specs import GenerationSpec
 from generation.states import QUEUED, TERMINAL
 from modelhub.models import AIModel
 from modelhub.selectors import access_model
-from pingvas.core.db.functions import Now
+from pingvas.core.db.rows import insert_rows, read_together
 from pingvas.core.errors import PingvasError
 from pingvas.core.publishing import send_task_on_commit
 from pingvas.core.redis import tier_queue
@@ -63,26 +63,39 @@ def submit_jobs(
     quote = _quote(user, spec, model)
     sampler = spec.resolved_sampler(model.base_model or "")
     count_generation(user_id=user.id, tier=user.tier)
-    with transaction.atomic():
-        lock_share(user.id, user.tier)
+    with transaction.atomic(savepoint=False):
         limit = limits_for(user.tier).waiting
-        if waiting_submissions(user.id) >= limit:
+        if open_share(user.id, user.tier) >= limit:
             raise QueueFull(limit=limit)
         jobs = _jobs(user, replace(spec, sampler=sampler), quote, retried_from)
-        GenerationJob.objects.bulk_create(jobs)
+        insert_rows(GenerationJob, jobs)
         place_holds(user_id=user.id, amounts={job.id: quote.credits for job in jobs})
-        ids = [job.id for job in jobs]
-        GenerationJob.objects.filter(id__in=ids).update(status=QUEUED, queued_at=Now())
-        refresh_share(user.id)
-        jobs = list(GenerationJob.objects.filter(id__in=ids).order_by("batch_index"))
+        _queue(user, jobs)
         for job in jobs:
             announce(job, JobQueued, hold=quote.credits, attempt=0)
         send_task_on_commit(
             RUN_TASK,
             queue=tier_queue(user.tier),
-            kwargs={"job_id": str(ids[0]), "user_id": str(user.id)},
+            kwargs={"job_id": str(jobs[0].id), "user_id": str(user.id)},
         )
     return jobs
+
+
+_QUEUE = """
+    UPDATE generation_jobs SET status = 'queued', queued_at = now()
+    WHERE id = ANY(%(jobs)s) RETURNING now()
+"""
+
+
+def _queue(user: User, jobs: Sequence[GenerationJob]) -> None:
+    """Make the new jobs claimable, as the objects then say too."""
+    values = {"jobs": [job.id for job in jobs], "user": user.id, "used": 0.0}
+    [[now], *_], _ = read_together([_QUEUE, REFRESH_SHARE], values)
+    for job in jobs:
+        job.status = QUEUED
+        job.created_at = job.queued_at = now
+        # There is no picture yet, and nobody needs to ask for one.
+        job._state.fields_cache["image"] = None
 
 
 def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
@@ -111,18 +124,18 @@ def _sized(user: User, spec: GenerationSpec, model: AIModel) -> GenerationSpec:
 def _quote(user: User, spec: GenerationSpec, model: AIModel) -> Quote:
     base_model = model.base_model or ""
     spec.check(base_model=base_model, longest_side=limits_for(user.tier).longest_side)
-    hardware = serving_hardware(tier=user.tier, model=model.name)
-    return quote_picture(spec, measured_speed(model.name, base_model, hardware))
+    speed = serving_speed(tier=user.tier, model=model.name, base_model=base_model)
+    return quote_picture(spec, speed)
 
 
 def _jobs(
     user: User, spec: GenerationSpec, quote: Quote, retried_from: UUID | None
-) -> Sequence[GenerationJob]:
+) -> list[GenerationJob]:
     batch_id = uuid4()
     seeds = zip(spec.seeds, spec.resolved_seeds(), strict=True)
     return [
         GenerationJob(
-            user=user,
+            user_id=user.id,
             tier=user.tier,
             priority=limits_for(user.tier).priority,
             prompt=spec.prompt,

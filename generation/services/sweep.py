@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from generation.models import GenerationJob, Worker
-from generation.selectors import WORKER_SILENCE
+from generation.models import WORKER_SILENCE, GenerationJob, Worker
 from generation.services.lifecycle import take_back_expired
 from generation.services.wake import wake_tiers
 from generation.states import IN_PROGRESS

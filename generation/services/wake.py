@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -19,9 +20,9 @@ RUN_TASK = "workers.run_next"
 
 # The first share at or after the tier: asked for an equal one, the planner, who takes
 # every tier for a common one, reads all of a long queue to find none of a rare tier.
-_TIERS_WITH_WORK = """
+TIERS_WITH_WORK = """
     SELECT t.tier, s.user_id, j.id
-    FROM unnest(%s::text[]) AS t(tier)
+    FROM unnest(%(all_tiers)s::text[]) AS t(tier)
     CROSS JOIN LATERAL (
         SELECT user_id, tier FROM queue_shares
         WHERE claimable AND tier >= t.tier ORDER BY tier LIMIT 1
@@ -35,24 +36,41 @@ _TIERS_WITH_WORK = """
 """
 
 
-def wake_tiers_on_commit() -> None:
+ALL_TIERS = list(Tier.values)
+
+# What `TIERS_WITH_WORK` answers: a tier, a user with claimable work, a job of theirs.
+Work = tuple[str, UUID, UUID]
+
+
+def wake_tiers_on_commit(found: Sequence[Work] | None = None) -> None:
     """After this commit, wake each tier that has claimable work.
+
+    `found`: what the transaction itself saw of it, as the service and after its last
+    change. Whoever commits more meanwhile wakes for that. Without it the tiers are
+    asked for after the commit.
 
     What has been committed stands: a failure here is logged and does not reach the
     caller.
     """
-    transaction.on_commit(wake_tiers, robust=True)
+    if found is None:
+        transaction.on_commit(wake_tiers, robust=True)
+    elif found:
+        transaction.on_commit(lambda: _wake_without_message(found), robust=True)
 
 
 def wake_tiers() -> list[str]:
     """Send a message to each tier with claimable work and none waiting; the tiers."""
     with acting_as(SERVICE), connection.cursor() as cursor:
-        cursor.execute(_TIERS_WITH_WORK, [list(Tier.values)])
-        found = {tier: (user, job) for tier, user, job in cursor.fetchall()}
-    woken = _without_message(list(found))
-    for tier in woken:
-        user_id, job_id = found[tier]
-        wake(tier, job_id=job_id, user_id=user_id)
+        cursor.execute(TIERS_WITH_WORK, {"all_tiers": ALL_TIERS})
+        found = cursor.fetchall()
+    return _wake_without_message(found)
+
+
+def _wake_without_message(found: Sequence[Work]) -> list[str]:
+    woken = _without_message([tier for tier, _, _ in found])
+    for tier, user_id, job_id in found:
+        if tier in woken:
+            wake(tier, job_id=job_id, user_id=user_id)
     return woken
 
 

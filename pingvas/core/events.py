@@ -16,7 +16,9 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -58,6 +60,7 @@ local id = string.format('%.0f-0', seq)
 redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[3], id, 'event', ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
+if KEYS[4] then redis.call('SET', KEYS[4], ARGV[7], 'EX', ARGV[8]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6])
 return seq
 """
@@ -86,6 +89,8 @@ class Event:
 
     milliseconds: when, by the clock of who made the event. Made inside the transaction
     that it tells of, it orders two events whose commits overtook each other.
+    state: a key of Redis that says the same from then on, its text, its seconds to
+    live.
     """
 
     user_id: UUID
@@ -93,6 +98,7 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
     job_id: UUID | None = None
     milliseconds: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    state: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,9 +143,74 @@ def event_body(event: Event) -> str:
     )
 
 
+class _Outbox:
+    """What one transaction tells, in order, once it has committed."""
+
+    def __init__(self, event: Event) -> None:
+        self.events = [event]
+
+    def send(self) -> None:
+        publish_all(self.events)
+
+
 def publish_on_commit(event: Event) -> None:
-    """Publish once the transaction has committed; nothing if it rolls back."""
-    transaction.on_commit(lambda: publish(event), robust=True)
+    """Publish once the transaction has committed; nothing if it rolls back.
+
+    Events that follow each other share a flight to Redis. They share the savepoint as
+    well: one that is rolled back takes back its own events and no others.
+    """
+    hooks: list[Any] = connection.run_on_commit
+    if hooks:
+        savepoints, hook, _ = hooks[-1]
+        last = getattr(hook, "__self__", None)
+        if isinstance(last, _Outbox) and savepoints == set(connection.savepoint_ids):
+            last.events.append(event)
+            return
+    transaction.on_commit(_Outbox(event).send, robust=True)
+
+
+def publish_all(events: Sequence[Event]) -> None:
+    """`publish` each of them, in one flight to Redis where nothing is amiss."""
+    if len(events) == 1:
+        publish(events[0])
+        return
+    try:
+        numbers = _append_together(events)
+    except RedisError:
+        log.warning("events not published", extra={"count": len(events)})
+        return
+    for event, number in zip(events, numbers, strict=True):
+        # A lost counter, or a server that does not know the script: `publish` mends it.
+        if not isinstance(number, int):
+            publish(event)
+
+
+def _append_together(events: Sequence[Event]) -> list[Any]:
+    """What the script said to each, None to one that it was not asked about."""
+    bodies = [event_body(event) for event in events]
+    if any(_is_too_large(body) for body in bodies):
+        return [None] * len(events)
+    with redis_client().pipeline(transaction=False) as pipe:
+        for event, body in zip(events, bodies, strict=True):
+            keys, arguments = _append_call(event, body)
+            pipe.evalsha(
+                _digest(_APPEND), len(keys), *keys, "", EVENTS_TTL_SECONDS, *arguments
+            )
+        return list(pipe.execute(raise_on_error=False))
+
+
+def _append_call(event: Event, body: str) -> tuple[list[str], list[Any]]:
+    """Keys of the script and its arguments behind the counter's own."""
+    keys = _keys_of(event.user_id)
+    arguments = [KEPT_EVENTS, body, *_nudge(event.user_id)]
+    if event.state is not None:
+        key, text, seconds = event.state
+        keys, arguments = [*keys, key], [*arguments, text, seconds]
+    return keys, arguments
+
+
+def _is_too_large(body: str) -> bool:
+    return len(body.encode()) > LARGEST_EVENT_BYTES
 
 
 def publish(event: Event) -> int | None:
@@ -149,12 +220,11 @@ def publish(event: Event) -> int | None:
     LARGEST_EVENT_BYTES: what is told of has happened all the same.
     """
     body = event_body(event)
-    if len(body.encode()) > LARGEST_EVENT_BYTES:
+    if _is_too_large(body):
         log.error("event too large", extra={"type": event.type, "length": len(body)})
         return None
-    arguments = [KEPT_EVENTS, body, *_nudge(event.user_id)]
     try:
-        return int(_numbered(_APPEND, event.user_id, arguments))
+        return int(_numbered(_APPEND, *_append_call(event, body)))
     except (RedisError, DatabaseError):
         log.warning("event not published", extra={"type": event.type})
         return None
@@ -162,12 +232,12 @@ def publish(event: Event) -> int | None:
 
 def newest_sequence(user_id: UUID) -> int:
     """The number of the user's last event; RedisError while Redis is away."""
-    return int(_numbered(_READ, user_id, ["", 0])[0])
+    return int(_numbered(_READ, _keys_of(user_id), ["", 0])[0])
 
 
 def read_events(user_id: UUID, *, after: int, limit: int) -> Unread:
     """Up to `limit` events with a number above `after`; RedisError."""
-    newest, found = _numbered(_READ, user_id, [after + 1, limit])
+    newest, found = _numbered(_READ, _keys_of(user_id), [after + 1, limit])
     entries = [(int(key.partition("-")[0]), pair[1]) for key, pair in found]
     return Unread(after=after, newest=int(newest), entries=entries)
 
@@ -178,14 +248,17 @@ def unread_bytes(user_id: UUID, *, after: int, up_to: int) -> int:
     return int(_run(_UNREAD_BYTES, keys, [after + 1, up_to]))
 
 
-def _numbered(script: str, user_id: UUID, arguments: list[Any]) -> Any:
+def _numbered(script: str, keys: list[str], arguments: list[Any]) -> Any:
     """Run a script that needs the counter; one that was lost is started again."""
-    keys = [event_counter(user_id), event_stream(user_id), event_epoch()]
     found = _run(script, keys, ["", EVENTS_TTL_SECONDS, *arguments])
     if found is None:
         start = _database_microseconds()
         found = _run(script, keys, [start, EVENTS_TTL_SECONDS, *arguments])
     return found
+
+
+def _keys_of(user_id: UUID) -> list[str]:
+    return [event_counter(user_id), event_stream(user_id), event_epoch()]
 
 
 def _run(script: str, keys: list[str], arguments: list[Any]) -> Any:
@@ -209,6 +282,7 @@ def _begin_epoch() -> None:
         pipe.execute()
 
 
+@cache
 def _digest(script: str) -> str:
     """Redis's own name for a script."""
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

@@ -27,7 +27,7 @@ def told(monkeypatch, django_capture_on_commit_callbacks):
 
     def listen(call):
         published = []
-        monkeypatch.setattr(events, "publish", published.append)
+        monkeypatch.setattr(events, "publish_all", published.extend)
         with django_capture_on_commit_callbacks(execute=True):
             call()
         return published

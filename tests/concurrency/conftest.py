@@ -38,7 +38,7 @@ def without_locks(monkeypatch):
     monkeypatch.setattr(
         QuerySet, "select_for_update", lambda rows, **options: rows.all()
     )
-    for module, name in ((ledger, "_LOCK_OF_JOB"), (holds, "_LOCK_HOLD")):
+    for module, name in ((ledger, "_LOCK"), (holds, "_LOCK_HOLD")):
         statement, lock, _ = getattr(module, name).partition("FOR UPDATE")
         assert lock
         monkeypatch.setattr(module, name, statement)

@@ -62,7 +62,7 @@ def end(job_id: UUID, status: str, resolve: Callable[..., int]) -> int:
 
 
 def submit_100_each(user: User, meet_after: Any) -> list[Any]:
-    meet_after(holds, "_count_held", THREADS)
+    meet_after(holds, "_place", THREADS)
     return act_together(user_actor(user.id), [partial(submit, user, 100)] * THREADS)
 
 

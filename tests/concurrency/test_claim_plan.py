@@ -94,7 +94,7 @@ def statements() -> Iterator[tuple[str, dict[str, Any], set[str]]]:
         },
     )
     yield (
-        queue._REFRESH,
+        queue.REFRESH_SHARE,
         {"user": user, "used": 1.0},
         {"queue_shares_pkey", "idx_generation_jobs_claim"},
     )

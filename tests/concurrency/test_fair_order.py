@@ -15,7 +15,7 @@ from billing.services.holds import place_holds
 from generation.models import GenerationJob, QueueShare
 from generation.services import schedule
 from generation.services.lifecycle import cancel_job
-from generation.services.queue import lock_share, refresh_share
+from generation.services.queue import open_share, refresh_share
 from generation.services.schedule import attempt_of
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from tests.concurrency.queue_world import (
@@ -59,7 +59,7 @@ def dump(user: User, count: int, **over: Any) -> None:
     """Queue `count` submissions of one credit, as `submit_jobs` would, in one go."""
     values = {"model": "starter", "prompt": "a star", "width": 64, "height": 64}
     with acting_as(SERVICE):
-        lock_share(user.id, user.tier)
+        open_share(user.id, user.tier)
         jobs = GenerationJob.objects.bulk_create(
             GenerationJob(
                 user=user,

@@ -13,7 +13,7 @@ from billing.services.audit import audit_ledger
 from billing.services.ledger import PostingConflict
 from gallery.models import Image
 from generation.models import GenerationJob
-from generation.services import lifecycle, schedule
+from generation.services import lifecycle, queue, schedule
 from generation.services import submit as submitting
 from generation.services.lifecycle import (
     StaleAttempt,
@@ -54,7 +54,10 @@ def alice():
 
 @pytest.fixture
 def unlocked_shares(monkeypatch, without_locks):
-    monkeypatch.setattr(lifecycle, "lock_share", lambda user_id: None)
+    for name in ("LOCK_SHARE", "_LOCK_JOB"):
+        statement, lock, _ = getattr(lifecycle, name).partition("FOR UPDATE")
+        assert lock
+        monkeypatch.setattr(lifecycle, name, statement)
     monkeypatch.setattr(lifecycle, "try_lock_share", lambda user_id: True)
 
 
@@ -159,14 +162,16 @@ def test_a_claim_never_waits_for_another_that_moves_the_clock(alice):
 
 
 def submit_together(user: Any, meet_after: Any) -> list[Any]:
-    meet_after(submitting, "waiting_submissions", THREADS)
+    meet_after(submitting, "open_share", THREADS)
     return run_together([partial(submit, user)] * THREADS)
 
 
 def test_control_without_the_lock_more_wait_than_the_plan_allows(
     alice, meet_after, monkeypatch
 ):
-    monkeypatch.setattr(submitting, "lock_share", lambda user_id, tier: None)
+    open_share, lock, _ = queue._OPEN_SHARE.partition("DO UPDATE")
+    assert lock
+    monkeypatch.setattr(queue, "_OPEN_SHARE", f"{open_share} DO NOTHING")
     outcomes = submit_together(alice, meet_after)
     assert not any(isinstance(each, QueueFull) for each in outcomes)
 
@@ -186,7 +191,7 @@ def cancel(user: Any, job: GenerationJob) -> GenerationJob:
 def cancel_beside_claim(alice: Any, meet_after: Any) -> list[Any]:
     [job] = submit(alice)
     meet_after(lifecycle, "settle_cancelled", 2)
-    meet_after(schedule, "refresh_share", 2)
+    meet_after(schedule, "_settle_claim", 2)
     return run_together([partial(cancel, alice, job), claim])
 
 
@@ -216,14 +221,14 @@ def cancel_beside_completion(alice: Any, monkeypatch: Any) -> str:
     update = lifecycle._update
     seen = []
 
-    def wait_and_update(row: GenerationJob, **columns: Any) -> None:
-        if "cancel_requested_at" in columns:
+    def wait_and_update(row: GenerationJob, columns: Any, **how: Any) -> list[Any]:
+        if "cancel_requested_at" in how["clocked"]:
             looked.set()
             completed.wait(timeout=2)
             with admin_connection() as admin:
                 query = "SELECT status FROM generation_jobs WHERE id = %s"
                 seen.extend(admin.execute(query, [row.id]).fetchone())
-        update(row, **columns)
+        return update(row, columns, **how)
 
     def complete() -> None:
         looked.wait(timeout=20)

@@ -163,6 +163,81 @@ def test_nothing_is_published_of_a_transaction_that_rolled_back(user_id):
     assert newest_sequence(user_id) == start
 
 
+def tell_on_commit(user_id, *numbers):
+    for number in numbers:
+        publish_on_commit(Event(user_id, "job.progress", {"number": number}))
+
+
+def numbers_after(user_id, start):
+    unread = read(user_id, start)
+    assert not unread.is_gap
+    return [json.loads(body)["data"]["number"] for _, body in unread.entries]
+
+
+@pytest.fixture
+def flights_to_redis(monkeypatch):
+    """How often the publisher spoke to Redis, by kind."""
+    spoken = []
+    client = redis_client()
+
+    class Listening:
+        def evalsha(self, *call):
+            spoken.append("one")
+            return client.evalsha(*call)
+
+        def pipeline(self, **options):
+            spoken.append("many")
+            return client.pipeline(**options)
+
+    monkeypatch.setattr(events, "redis_client", Listening)
+    return spoken
+
+
+def test_what_one_transaction_tells_goes_in_order_and_in_one_flight(
+    user_id, flights_to_redis
+):
+    start = newest_sequence(user_id)
+    flights_to_redis.clear()
+    with acting_as(NOBODY):
+        tell_on_commit(user_id, 1, 2, 3)
+    assert flights_to_redis == ["many"]
+    assert numbers_after(user_id, start) == [1, 2, 3]
+
+
+def test_a_savepoint_takes_back_what_it_told_and_nothing_else(user_id):
+    start = newest_sequence(user_id)
+    with acting_as(NOBODY):
+        tell_on_commit(user_id, 1)
+        with transaction.atomic():
+            tell_on_commit(user_id, 2)
+            transaction.set_rollback(True)
+        tell_on_commit(user_id, 3)
+        with transaction.atomic():
+            tell_on_commit(user_id, 4)
+        tell_on_commit(user_id, 5)
+    assert numbers_after(user_id, start) == [1, 3, 4, 5]
+
+
+@pytest.mark.parametrize("lose", ["flushall", "script_flush"])
+def test_what_one_transaction_tells_survives_a_redis_that_forgot(user_id, lose):
+    tell(user_id)
+    getattr(redis_client(), lose)()
+    with acting_as(NOBODY):
+        tell_on_commit(user_id, 1, 2)
+    last = newest_sequence(user_id)
+    assert numbers_after(user_id, last - 2) == [1, 2]
+
+
+def test_an_event_that_is_too_large_spares_those_told_with_it(user_id):
+    start = newest_sequence(user_id)
+    with acting_as(NOBODY):
+        tell_on_commit(user_id, 1)
+        large = {"number": "x" * events.LARGEST_EVENT_BYTES}
+        publish_on_commit(Event(user_id, "job.progress", large))
+        tell_on_commit(user_id, 3)
+    assert numbers_after(user_id, start) == [1, 3]
+
+
 def test_an_event_keeps_the_time_at_which_it_was_made(user_id):
     older = Event(user_id, "credits.changed", {"balance": 1}, milliseconds=1)
     newer = Event(user_id, "credits.changed", {"balance": 2}, milliseconds=2)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -76,8 +76,10 @@ def become(actor: Actor, *, using: str = "default") -> None:
     if _current.get() is None or not connection.in_atomic_block:
         raise ActorOutsideTransaction("become() needs an enclosing acting_as()")
     if actor != _current.get():
-        with connection.cursor() as cursor:
-            cursor.execute(actor.statement)
+        # Our backend's: a transaction that has asked nothing yet begins as the actor.
+        if not cast("Any", connection).begin_as(actor):
+            with connection.cursor() as cursor:
+                cursor.execute(actor.statement)
         _current.set(actor)
 
 
@@ -87,10 +89,10 @@ def acting_as(
 ) -> Iterator[None]:
     """Run the block as `actor`, in a transaction of its own or nested in the open one.
 
-    The outermost transaction learns its actor in the same flight as BEGIN; see
-    `pingvas.core.db.postgresql`. An exception rolls the block back. A nested block
-    costs a savepoint; without one (for reads) it costs nothing when the actor stays the
-    same, and an exception rolls back the enclosing block as well.
+    The outermost transaction begins and learns its actor in the flight of its first
+    statement; see `pingvas.core.db.postgresql`. An exception rolls the block back. A
+    nested block costs a savepoint; without one (for reads) it costs nothing when the
+    actor stays the same, and an exception rolls back the enclosing block as well.
     """
     before = _current.get()
     try:

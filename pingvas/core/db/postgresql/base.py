@@ -1,10 +1,15 @@
-"""Django's PostgreSQL backend, with the actor set in the same flight as BEGIN."""
+"""Django's PostgreSQL backend: BEGIN and the actor go along with the first statement.
+
+A transaction so costs no flight to begin, nor one for its actor, and none at all when
+nothing is asked in it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 from pingvas.core.db.actor import (
     NOBODY,
@@ -14,6 +19,59 @@ from pingvas.core.db.actor import (
     current_actor,
     return_to_scope,
 )
+
+if TYPE_CHECKING:
+    from psycopg import ClientCursor
+
+    _BaseCursor = ClientCursor[Any]
+else:
+    _BaseCursor = base.Cursor
+
+IDLE = TransactionStatus.IDLE
+
+
+class Cursor(_BaseCursor):
+    """Sends the connection's deferred BEGIN, if there is one, with its statement."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        raw: Any = self.connection
+        begin = getattr(raw, "deferred_begin", "")
+        if not begin or not isinstance(query, str):
+            self._begin()
+            return super().execute(query, params, **options)
+        try:
+            super().execute(f"{begin}; {query}", params, **options)
+        finally:
+            # A statement with a mistake in its grammar has kept BEGIN from running: the
+            # next one must not run outside the transaction.
+            if raw.info.transaction_status != IDLE:
+                raw.deferred_begin = ""
+        for _ in begin.split(";"):
+            self.nextset()
+        return self
+
+    def executemany(self, *call: Any, **options: Any) -> Any:
+        self._begin()
+        return super().executemany(*call, **options)
+
+    def copy(self, *call: Any, **options: Any) -> Any:
+        self._begin()
+        return super().copy(*call, **options)
+
+    def stream(self, *call: Any, **options: Any) -> Any:
+        self._begin()
+        return super().stream(*call, **options)
+
+    def _begin(self) -> None:
+        send_deferred_begin(self.connection)
+
+
+def send_deferred_begin(raw: Any) -> None:
+    """Begin the transaction of a psycopg connection now, if that was put off."""
+    begin = getattr(raw, "deferred_begin", "")
+    if begin:
+        raw.deferred_begin = ""
+        raw.execute(begin)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -30,14 +88,41 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self._connecting = False
 
+    def get_connection_params(self) -> dict[str, Any]:
+        return {**super().get_connection_params(), "cursor_factory": Cursor}
+
     def _start_transaction_under_autocommit(self) -> None:
-        # Called by the outermost atomic(), the hook that SQLite's backend uses. Two
-        # statements in one simple query are one round trip.
+        # Called by the outermost atomic(), the hook that SQLite's backend uses.
         self.ensure_connection()
-        actor = current_actor()
+        self._defer_begin(current_actor())
+
+    def _defer_begin(self, actor: Actor) -> None:
         begin = "BEGIN" if actor == NOBODY else f"BEGIN; {actor.statement}"
-        with self.wrap_database_errors:
-            self.connection.execute(begin)
+        self.connection.deferred_begin = begin
+
+    def begin_as(self, actor: Actor) -> bool:
+        """Let the transaction begin as `actor`; False when it has begun already."""
+        if not getattr(self.connection, "deferred_begin", ""):
+            return False
+        self._defer_begin(actor)
+        return True
+
+    def _commit(self) -> Any:
+        # Nothing was asked: there is no transaction to end.
+        if self.connection is not None:
+            self.connection.deferred_begin = ""
+        return super()._commit()  # type: ignore[misc]  # untyped in the stubs
+
+    def _rollback(self) -> Any:
+        if self.connection is not None:
+            self.connection.deferred_begin = ""
+        return super()._rollback()  # type: ignore[misc]  # untyped in the stubs
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if name:
+            # A cursor on the server is no statement that BEGIN could go along with.
+            send_deferred_begin(self.connection)
+        return super().create_cursor(name)
 
     def _cursor(self, name: str | None = None) -> Any:
         # Connecting opens a cursor of its own before any transaction can exist.

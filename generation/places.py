@@ -1,0 +1,125 @@
+"""Where a waiting job stands, and how long it may take until it starts."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from generation.models import WORKER_SILENCE, GenerationJob
+from generation.pricing import MARGIN
+from generation.states import CLAIMABLE
+from pingvas.core.db.rows import read_together
+
+_AHEAD = """
+    WITH mine AS (
+        SELECT s.user_id, s.virtual_start, j.priority, j.created_at, j.id,
+            j.quoted_credits * j.batch_size / greatest(j.priority, 1)::float AS used,
+            (SELECT count(DISTINCT batch_id) FROM generation_jobs o
+             WHERE o.user_id = j.user_id AND o.status IN ('pending', 'queued')
+               AND o.batch_id <> j.batch_id
+               AND (-o.priority, o.created_at, o.id) < (-j.priority, j.created_at, j.id)
+            ) AS before
+        FROM generation_jobs j JOIN queue_shares s USING (user_id)
+        WHERE j.id = %(job)s
+    )
+    SELECT mine.before, coalesce(sum(least(
+        (SELECT count(DISTINCT batch_id) FROM generation_jobs w
+         WHERE w.user_id = s.user_id AND w.status IN ('pending', 'queued')),
+        1 + floor(
+            (mine.virtual_start + mine.used * (mine.before + 1) - s.virtual_finish)
+            / greatest(s.virtual_finish - s.virtual_start, 1e-9))
+    )), 0)
+    FROM mine LEFT JOIN LATERAL (
+        SELECT * FROM queue_shares
+        WHERE claimable AND user_id <> mine.user_id
+          AND virtual_finish < mine.virtual_start + mine.used * (mine.before + 1)
+        ORDER BY virtual_finish LIMIT 1000
+    ) s ON true
+    GROUP BY mine.before
+"""
+# When each worker that could run the job is free, and whose pass it runs until then. A
+# quote is the measured time with its margin.
+_SLOTS = """
+    SELECT coalesce(max(extract(epoch FROM
+            running.started_at
+            + running.quoted_credits * running.batch_size / %(margin)s
+                * interval '1 second'
+            - now()
+        )), 0)::float,
+        coalesce(bool_or(running.user_id = %(user)s), false)
+    FROM generation_workers AS worker
+    LEFT JOIN generation_jobs AS running
+        ON running.worker_id = worker.id AND running.status = 'in_progress'
+    WHERE worker.tiers @> ARRAY[%(tier)s]
+        AND (worker.served_models IS NULL OR worker.served_models @> ARRAY[%(model)s])
+        AND worker.heartbeat_at > now() - %(silence)s
+    GROUP BY worker.id
+"""
+_AT_LIMIT = """
+    SELECT running >= running_limit FROM queue_shares WHERE user_id = %(user)s
+"""
+
+
+class Slot(NamedTuple):
+    """A worker: in how many seconds it is free, and whether it runs the user's own."""
+
+    free_in: float
+    is_own: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a waiting job stands: submissions ahead of it and who could run it.
+
+    expected_wait: seconds, None when no live worker can serve the job.
+    """
+
+    ahead: int
+    workers: int
+    expected_wait: float | None
+
+
+def place_in_queue(job: GenerationJob) -> Place | None:
+    """Where a waiting job stands; None once it runs. Acts as the service."""
+    if job.status not in CLAIMABLE:
+        return None
+    values: dict[str, Any] = {
+        "job": job.id,
+        "user": job.user_id,
+        "tier": job.tier,
+        "model": job.model,
+        "margin": MARGIN,
+        "silence": WORKER_SILENCE,
+    }
+    ahead, found, at_limit = read_together([_AHEAD, _SLOTS, _AT_LIMIT], values)
+    own, others = ahead[0] if ahead else (0, 0)
+    slots = [Slot(max(free_in, 0.0), is_own) for free_in, is_own in found]
+    before = int(own) + int(others)
+    seconds = job.quoted_credits * job.batch_size / MARGIN
+    wait = expect_wait(slots, before, seconds)
+    if at_limit and at_limit[0][0]:
+        wait = _behind_own(slots, wait)
+    return Place(ahead=before, workers=len(slots), expected_wait=wait)
+
+
+def expect_wait(slots: Sequence[Slot], ahead: int, seconds: float) -> float | None:
+    """Seconds until a worker is free for the one behind `ahead` others.
+
+    Each of them is taken to last `seconds`, as the job itself would.
+    """
+    if not slots:
+        return None
+    rounds, rest = divmod(ahead, len(slots))
+    free = [slot.free_in + rounds * seconds for slot in slots]
+    heapq.heapify(free)
+    for _ in range(rest):
+        heapq.heapreplace(free, free[0] + seconds)
+    return round(free[0], 1)
+
+
+def _behind_own(slots: Sequence[Slot], wait: float | None) -> float | None:
+    """At the running limit one of the user's own has to end first."""
+    own = [slot.free_in for slot in slots if slot.is_own]
+    return wait if wait is None or not own else max(wait, round(min(own), 1))

@@ -1,0 +1,27 @@
+"""What serializers share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework.serializers import Serializer
+
+if TYPE_CHECKING:
+    _Serializer = Serializer[Any]
+else:
+    _Serializer = object
+
+
+class KeptFields(_Serializer):
+    """Mixin: makes the fields once for the process, not once for every answer.
+
+    That is a good part of the time of a short answer. The fields must not depend on the
+    request: they stay bound to whichever instance came first.
+    """
+
+    @property
+    def fields(self) -> Any:
+        cls = type(self)
+        if "_kept" not in cls.__dict__:
+            cls._kept = super().fields  # type: ignore[attr-defined]
+        return cls.__dict__["_kept"]
