@@ -32,6 +32,7 @@ from pingvas.core.staff_admin import (
     choice,
     dialog_action,
     labelled,
+    moment,
     row_or_404,
     run_dialog,
 )
@@ -111,7 +112,7 @@ class CreditedAccountAdmin(AccountAdmin):
 @admin.register(CreditTransaction)
 class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
     list_display = (
-        "created_at",
+        "when",
         "user",
         "signed_amount",
         "kind",
@@ -139,6 +140,7 @@ class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
     )
     readonly_fields = ("signed_amount", "kind", "adjusted_by")
     kind = choice("type", _("Type"))
+    when = moment("created_at")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         page = super().get_changelist_instance(request)
@@ -163,7 +165,7 @@ class CreditHoldAdmin(ReadOnlyAdmin[CreditHold]):
     COLOURS: ClassVar = {HoldStatus.HELD: "info", HoldStatus.SETTLED: "success"}
 
     list_display = (
-        "created_at",
+        "when",
         "user",
         "job",
         "amount",
@@ -185,6 +187,7 @@ class CreditHoldAdmin(ReadOnlyAdmin[CreditHold]):
     )
     readonly_fields = ("purpose", "said_state")
     purpose = choice("kind", _("Type"))
+    when = moment("created_at")
     said_state = choice("status", _("Status"))
     # Every hold has its job, and jobs have an index by age.
     ordering = ("-job__created_at",)

@@ -12,19 +12,20 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Image
 from gallery.services import delete_image
-from pingvas.core.staff_admin import ReadOnlyAdmin
+from pingvas.core.staff_admin import ReadOnlyAdmin, moment
 
 
 @admin.register(Image)
 class ImageAdmin(ReadOnlyAdmin[Image]):
     """People's pictures are private: staff remove one that was reported, unseen."""
 
-    list_display = ("created_at", "user", "size", "weight", "format", "is_public")
+    list_display = ("when", "user", "size", "weight", "format", "is_public")
     list_filter = ("format", "is_public", "created_at")
     list_select_related = ("user",)
     ordering = ("-created_at",)
     search_ids = ("id", "user_id", "job_id")
     exclude = ("share_token",)
+    when = moment("created_at")
 
     @admin.display(description=_("Size"))
     def size(self, image: Image) -> str:

@@ -29,6 +29,7 @@ from pingvas.core.staff_admin import (
     choice,
     dialog_action,
     labelled,
+    moment,
     row_or_404,
     run_dialog,
 )
@@ -79,7 +80,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     }
 
     list_display = (
-        "created_at",
+        "when",
         "user",
         "state",
         "tier",
@@ -98,6 +99,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     readonly_fields = ("said_state", "size", "timeline")
     # A coloured label is for lists alone.
     said_state = choice("status", _("Status"))
+    when = moment("created_at")
     fieldsets = (
         (None, {"fields": ("said_state", "user", "tier", "model", "timeline")}),
         (

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Model, Q
+from django.forms import TypedChoiceField
 from django.http import HttpRequest
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget
 
+from accounts.tiers import PAID_TIERS
 from modelhub.models import AIModel
 from pingvas.core.staff_admin import ChangedFieldsAdmin
 
@@ -48,6 +55,20 @@ class AIModelAdmin(ChangedFieldsAdmin[AIModel]):
         "updated_at",
     )
     readonly_fields = ("name", *fields[6:])
+
+    def formfield_for_dbfield(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """The tier is picked: a misspelt one would close the model to everybody."""
+        if db_field.name != "min_tier":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        return TypedChoiceField(
+            label=capfirst(db_field.verbose_name),
+            choices=[("", _("All tiers")), *((one, one.label) for one in PAID_TIERS)],
+            required=False,
+            empty_value=None,
+            widget=UnfoldAdminSelectWidget,
+        )
 
     def matches(self, term: str) -> Q:
         return Q(name__icontains=term)

@@ -192,6 +192,19 @@ def test_a_paused_model_is_written_alone(boss, rows):
     assert rows.model.name == "starter-alice"
 
 
+def test_the_tier_of_a_model_is_picked_from_those_there_are(
+    boss, rows
+):
+    form = {"description": "", "tags": "", "is_active": "on"}
+    page = row_page(rows.model)
+    assert "All tiers" in boss.get(page).content.decode()
+    for tier, kept in (("pro", "pro"), ("gold", "pro"), ("", None)):
+        boss.post(page, {**form, "min_tier": tier})
+        with acting_as(SERVICE):
+            rows.model.refresh_from_db()
+        assert rows.model.min_tier == kept
+
+
 def test_support_removes_a_reported_picture(rows):
     support = staff_client("sam", "support")
     answer = support.post(row_page(rows.image, "delete"), {"post": "yes"})
