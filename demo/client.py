@@ -7,7 +7,7 @@ the events.
         studio.sign_up("me@example.com", "a long enough password")
         frames = studio.events()
         next(frames)  # "hello": the socket is open, nothing is missed from here on
-        studio.submit({"model": "starter-1", "prompt": "a red heart", "seeds": [7]})
+        studio.submit({"model": "starter-2", "prompt": "a red heart", "seeds": [7]})
         for frame in frames:
             print(frame["seq"], frame["type"], frame["data"])
 """

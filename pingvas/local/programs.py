@@ -12,7 +12,7 @@ MAINTENANCE_QUEUES = "sweep,maintenance"
 FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
 
 # New weights get a new number: a name goes on meaning what made a picture.
-STARTER_MODEL = "starter-1"
+STARTER_MODEL = "starter-2"
 STARTER_DESCRIPTION = (
     "Simple shapes in ten colours at 128 x 128 pixels; needs no GPU. "
     "128 x 128 픽셀의 단순한 도형; GPU가 필요 없습니다."

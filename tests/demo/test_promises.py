@@ -22,7 +22,7 @@ from demo.sheet import save_sheet
 
 SPEC = {
     "prompt": "a red heart on a white background",
-    "model": "starter-1",
+    "model": "starter-2",
     "width": 128,
     "height": 128,
     "steps": 20,

@@ -174,8 +174,8 @@ def describe(figures: dict[str, Any]) -> str:
                 f"{figures['guidance']}) and read back from the pixels. Percent right; "
                 "“all” means that everything asked for is right in one picture.",
                 table("", groups),
-                f"The last row is {PAIR_QUESTIONS} prompts of its own, right only if "
-                "both objects are.",
+                f"Two objects are {PAIR_QUESTIONS} prompts of their own, right only if "
+                "both are.",
                 table("", others),
                 "Kind right, by kind: " + ", ".join(kinds) + ".",
                 f"The first {FEWER} prompts with other settings:",
