@@ -192,9 +192,7 @@ def test_a_paused_model_is_written_alone(boss, rows):
     assert rows.model.name == "starter-alice"
 
 
-def test_the_tier_of_a_model_is_picked_from_those_there_are(
-    boss, rows
-):
+def test_the_tier_of_a_model_is_picked_from_those_there_are(boss, rows):
     form = {"description": "", "tags": "", "is_active": "on"}
     page = row_page(rows.model)
     assert "All tiers" in boss.get(page).content.decode()
