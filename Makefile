@@ -22,10 +22,10 @@ STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=local
 	REDIS_URL=redis://127.0.0.1:1/0
 
 .PHONY: help bench demo engine-matrix evaluate-starter train-starter venv install install-dev \
-	run test test-browser lint format lock clean
+	run screenshots test test-browser lint format lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 venv:
 	@if $(PY) -m pip --version >/dev/null 2>&1; then exit 0; fi; \
@@ -70,6 +70,9 @@ test-browser: install-dev ## the tests in a real browser (needs Chromium)
 	  echo "Chromium was not found: install the package chromium." >&2; \
 	  echo "Chromium이 없습니다: chromium 패키지를 설치하세요." >&2; exit 1; }
 	$(PY) -m pytest -m browser $(BROWSER_ARGS)
+
+screenshots: install-dev ## take the README's pictures from a studio of its own
+	@exec $(PY) -m demo.screenshots $(ARGS)
 
 evaluate-starter: install-dev ## measure from the pixels what the starter model gets right
 	$(PY) -m workers.starter.evaluate

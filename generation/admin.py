@@ -164,7 +164,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     def charge(self, job: GenerationJob) -> int | None:
         return job.credits_consumed
 
-    @admin.display(description=_("GPU seconds"))
+    @admin.display(description=_("GPU s"))
     def gpu_seconds(self, job: GenerationJob) -> int | None:
         return job.duration_seconds
 

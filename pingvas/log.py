@@ -113,5 +113,7 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
             "django.server": {"propagate": True, "handlers": []},
             # psycopg fixes a level of its own, which would outshout LOG_LEVEL.
             "psycopg": {"level": level},
+            # Every connection's comings and goings: for debugging alone.
+            "psycopg.pool": {"level": "WARNING" if level == "INFO" else level},
         },
     }
