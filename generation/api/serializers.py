@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from generation.models import LARGEST_BATCH, GenerationJob
+from generation.models import LARGEST_BATCH, GenerationJob, JobStatus
 from generation.services.progress import read_progress
 from generation.specs import (
     LARGEST_SEED,
@@ -21,7 +21,7 @@ from generation.specs import (
 from pingvas.core.api.serializers import KeptFields
 
 
-class SpecSerializer(KeptFields, serializers.Serializer[Any]):
+class SpecSerializer(serializers.Serializer[Any]):
     """What a picture shall be; one seed for each picture, -1 for a random one."""
 
     model = serializers.CharField(max_length=100)
@@ -68,6 +68,10 @@ class SpecSerializer(KeptFields, serializers.Serializer[Any]):
         self.is_valid(raise_exception=True)
         values = {**self.validated_data, "seeds": tuple(self.validated_data["seeds"])}
         return GenerationSpec(**values)
+
+
+class JobFilterSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=JobStatus.choices, required=False)
 
 
 class QuoteSerializer(serializers.Serializer[Any]):

@@ -22,6 +22,7 @@ from accounts.limits import GenerationLimitReached
 from billing.services.holds import InsufficientCredits
 from generation.api.serializers import (
     JobDetailSerializer,
+    JobFilterSerializer,
     JobSerializer,
     QuoteSerializer,
     ReceiptSerializer,
@@ -74,8 +75,9 @@ class JobsView(ListAPIView[GenerationJob]):
 
     def get_queryset(self) -> Any:
         jobs = jobs_with_images(jobs_of(self.request.user.id))
-        status = self.request.query_params.get("status")
-        return jobs.filter(status=status) if status else jobs
+        wanted = JobFilterSerializer(data=self.request.query_params)
+        wanted.is_valid(raise_exception=True)
+        return jobs.filter(**wanted.validated_data)
 
     @extend_schema(
         request=SpecSerializer,

@@ -46,6 +46,11 @@ class InvalidRequest(PingvasError):
     message = _("Some values are missing or not valid.")
 
 
+class InvalidBody(PingvasError):
+    code = "parse_error"
+    message = _("The body of this request is not a JSON object.")
+
+
 class NotSignedIn(PingvasError):
     code = "not_signed_in"
     status = 401

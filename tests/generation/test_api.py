@@ -135,6 +135,46 @@ def test_a_waiting_job_tells_its_place_and_that_nobody_can_serve_it(client, alic
     assert [row["id"] for row in listed] == [job["id"]]
 
 
+def refused_in(client, language, body):
+    answer = client.post(
+        "/api/v1/jobs/quote",
+        body,
+        "application/json",
+        headers={"Accept-Language": language},
+    )
+    assert answer.status_code == 400
+    return answer.json()["error"]
+
+
+@pytest.mark.parametrize("field", ["prompt", "width", "sampler"])
+def test_a_refusal_is_told_in_the_language_of_whoever_asks(client, alice, field):
+    wrong = json.dumps(WISH | {"prompt": "", "width": 8, "sampler": None})
+    words = [
+        refused_in(client, each, wrong)["fields"][field] for each in ("en", "ko", "en")
+    ]
+    assert words[0] == words[2]
+    assert words[0] != words[1]
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[1]", b"{", b"\xff", b'{"a": NaN}'])
+def test_a_body_that_is_no_object_is_refused_in_both_languages(client, alice, body):
+    if body == b"":
+        assert set(refused_in(client, "en", body)["fields"]) == {"model", "prompt"}
+        return
+    english, korean = (refused_in(client, each, body) for each in ("en", "ko"))
+    assert english["code"] == korean["code"] == "parse_error"
+    assert english["message"] == "The body of this request is not a JSON object."
+    assert korean["message"] == "요청 본문이 JSON 객체가 아닙니다."
+
+
+@pytest.mark.parametrize("status", ["nonsense", "%00"])
+def test_a_list_by_a_status_that_there_is_not_is_refused(client, alice, status):
+    answer = client.get(f"/api/v1/jobs?status={status}")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "invalid_request")
+    assert list(error["fields"]) == ["status"]
+
+
 def test_cancel_and_receipt_and_retry(client, alice):
     [job] = post(client, "jobs", WISH).json()["jobs"]
     path = f"jobs/{job['id']}"

@@ -26,6 +26,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from pingvas.core.errors import (
+    InvalidBody,
     InvalidRequest,
     NotAllowed,
     NotFound,
@@ -72,6 +73,7 @@ def _translate(error: Exception) -> PingvasError | None:
     for kinds, ours in (
         ((exceptions.NotAuthenticated, exceptions.AuthenticationFailed), NotSignedIn),
         ((exceptions.PermissionDenied, PermissionDenied), NotAllowed),
+        ((exceptions.ParseError,), InvalidBody),
         ((exceptions.NotFound, Http404), NotFound),
         ((RequestDataTooBig,), RequestTooLarge),
         ((SuspiciousOperation,), InvalidRequest),

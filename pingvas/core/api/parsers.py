@@ -14,10 +14,10 @@ from pingvas.core.errors import RequestTooLarge
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON of at most `DATA_UPLOAD_MAX_MEMORY_SIZE` bytes, however deep it nests.
+    """A JSON object of at most `DATA_UPLOAD_MAX_MEMORY_SIZE` bytes.
 
-    DRF's own reads a body of any size into memory, and nesting that is deep enough
-    would be a 500.
+    DRF's own reads a body of any size into memory, nesting that is deep enough would be
+    a 500, and what is no object would be refused with words in English alone.
     """
 
     def parse(
@@ -31,6 +31,9 @@ class BoundedJSONParser(JSONParser):
         if len(body) > most:
             raise RequestTooLarge
         try:
-            return super().parse(BytesIO(body), media_type, parser_context or {})
+            found = super().parse(BytesIO(body), media_type, parser_context or {})
         except RecursionError:
             raise ParseError from None
+        if not isinstance(found, dict):
+            raise ParseError
+        return found

@@ -15,8 +15,9 @@ else:
 class KeptFields(_Serializer):
     """Mixin: makes the fields once for the process, not once for every answer.
 
-    That is a good part of the time of a short answer. The fields must not depend on the
-    request: they stay bound to whichever instance came first.
+    That is a good part of the time of a short answer. For what is only written out: the
+    fields stay bound to whichever instance came first, and the limits of fields that
+    are read would go on refusing in the language of their first refusal.
     """
 
     @property
