@@ -15,6 +15,7 @@ from pingvas.core.samplers import SAMPLER_NAMES
 
 class GalleryPage(SignedInPage):
     template_name = "gallery/gallery.html"
+    script = "gallery/gallery.js"
 
     def words(self) -> dict[str, str]:
         return {
@@ -31,6 +32,7 @@ class ImagePage(SignedInPage):
     """One picture and everything that made it."""
 
     template_name = "gallery/image.html"
+    script = "gallery/image.js"
 
     def words(self) -> dict[str, str]:
         return {

@@ -19,6 +19,7 @@ COUNTS = (1, 2, 4, LARGEST_BATCH)
 
 class CreatePage(SignedInPage):
     template_name = "generation/create.html"
+    script = "generation/create.js"
 
     def words(self) -> dict[str, str]:
         return create_words()

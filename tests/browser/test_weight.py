@@ -33,7 +33,7 @@ SHIFTS = """() => new Promise((done) => {
 
 
 def visit_once(page, path):
-    """Kilobytes and number of the page's own files: what it then asks the API varies."""
+    """Kilobytes and number of its own files: what it then asks the API varies."""
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})

@@ -104,7 +104,8 @@ def forming(pipeline: StableDiffusionPipeline, wish: Wish, seed: int) -> list[Pi
 def _decode(pipeline: StableDiffusionPipeline, latents: torch.Tensor) -> Pixels:
     scaled = latents / pipeline.vae.config.scaling_factor
     picture = pipeline.vae.decode(scaled).sample[0].permute(1, 2, 0).numpy()
-    return np.rint((picture / 2 + 0.5).clip(0, 1) * 255).astype(np.uint8)
+    pixels: Pixels = np.rint((picture / 2 + 0.5).clip(0, 1) * 255).astype(np.uint8)
+    return pixels
 
 
 def save(folder: Path, name: str, picture: Pixels) -> str:
@@ -117,7 +118,7 @@ def draw_showcase(folder: Path, model: str) -> dict[str, Any]:
     """Draw and save everything; returns what the list says of it."""
     folder.mkdir(parents=True, exist_ok=True)
     pipeline = load_pipeline()
-    pictures = []
+    pictures: list[dict[str, Any]] = []
     for number, wish in enumerate(WISHES, start=1):
         seed, picture = best_of(pipeline, wish)
         file = save(folder, f"picture-{number}", picture)
