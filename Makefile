@@ -21,8 +21,11 @@ STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=local
 	DATABASE_OWNER_URL=postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db \
 	REDIS_URL=redis://127.0.0.1:1/0
 
+# The name under which `make run` registers the starter model.
+MODEL ?= $(shell sed -n 's/^STARTER_MODEL = "\(.*\)"/\1/p' pingvas/local/programs.py)
+
 .PHONY: help bench demo engine-matrix evaluate-starter train-starter venv install install-dev \
-	run screenshots test test-browser lint format lock clean
+	run screenshots showcase test test-browser lint format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -82,6 +85,9 @@ train-starter: install-dev ## train the starter model on, from its last checkpoi
 	$(PY) -m workers.starter denoiser
 	$(PY) -m workers.starter decoder
 	$(PY) -m workers.starter export
+
+showcase: install-dev ## draw the pictures of the landing page (MODEL=name)
+	$(PY) -W ignore -m workers.starter.showcase --model $(MODEL)
 
 engine-matrix: install-dev ## every base, format and sampler against plain diffusers
 	$(PY) -W ignore -m tests.workers.engine.matrix $(ARGS)

@@ -10,10 +10,12 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from gallery.selectors import access_image
 from pingvas.core.pages import SignedInPage
+from pingvas.core.samplers import SAMPLER_NAMES
 
 
 class GalleryPage(SignedInPage):
     template_name = "gallery/gallery.html"
+    script = "gallery/gallery.js"
 
     def words(self) -> dict[str, str]:
         return {
@@ -30,6 +32,7 @@ class ImagePage(SignedInPage):
     """One picture and everything that made it."""
 
     template_name = "gallery/image.html"
+    script = "gallery/image.js"
 
     def words(self) -> dict[str, str]:
         return {
@@ -53,4 +56,7 @@ class ImagePage(SignedInPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = cast(User, self.request.user)
         image = access_image(user, UUID(str(self.kwargs["image_id"])))
-        return super().get_context_data(image=image, **kwargs)
+        sampler = (image.metadata or {}).get("sampler", "")
+        return super().get_context_data(
+            image=image, sampler=SAMPLER_NAMES.get(sampler, sampler), **kwargs
+        )

@@ -7,11 +7,11 @@ from typing import Any, cast
 from accounts.models import User
 from accounts.tiers import limits_for, tier_covers
 from generation.models import LARGEST_BATCH
-from generation.samplers import SAMPLER_NAMES
 from generation.specs import LONGEST_PROMPT, SAMPLERS
 from generation.words import create_words
 from modelhub.selectors import models_for
 from pingvas.core.pages import SignedInPage
+from pingvas.core.samplers import SAMPLER_NAMES
 
 RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16")
 COUNTS = (1, 2, 4, LARGEST_BATCH)
@@ -19,6 +19,7 @@ COUNTS = (1, 2, 4, LARGEST_BATCH)
 
 class CreatePage(SignedInPage):
     template_name = "generation/create.html"
+    script = "generation/create.js"
 
     def words(self) -> dict[str, str]:
         return create_words()

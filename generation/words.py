@@ -84,10 +84,12 @@ def _job_words() -> dict[str, str]:
         "preview_of": _("Preview of: {prompt}"),
         "title_running": _("{percent}% · Create"),
         "title_done": _("Done · Create"),
+        "title_failed": _("Failed · Create"),
         "offline": _(
             "The live connection is away. Your pictures go on; the page catches up."
         ),
         "notify_done": _("Your picture is done."),
+        "notify_failed": _("Your picture could not be made."),
     }
 
 

@@ -260,7 +260,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     if STORAGE_BACKEND == "s3"
     else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "pingvas.core.static_files.StaticFiles"
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },

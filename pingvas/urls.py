@@ -7,7 +7,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from pingvas.core import health
-from pingvas.core.pages import Page
+from pingvas.landing import LandingPage
 
 handler400 = "pingvas.core.error_pages.bad_request"
 handler403 = "pingvas.core.error_pages.permission_denied"
@@ -25,7 +25,7 @@ urlpatterns = [
     path("api/v1/", include("generation.api.urls")),
     path("api/v1/", include("modelhub.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("", Page.as_view(template_name="landing.html"), name="landing"),
+    path("", LandingPage.as_view(), name="landing"),
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
     path("", include("gallery.urls")),

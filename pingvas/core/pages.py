@@ -9,6 +9,8 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponseBase
 from django.views.generic import TemplateView
 
+from pingvas.core.static_files import modules_of
+
 THEMES = ("light", "dark")
 Response = TypeVar("Response", bound=HttpResponseBase)
 _POLICY = {
@@ -24,15 +26,22 @@ _POLICY = {
 class Page(TemplateView):
     """A page that runs scripts and styles from our own files alone.
 
-    `words()` are the sentences that its scripts say, by name, in the page's language.
+    `script` is the module that it runs. `words()` are the sentences that its scripts
+    say, by name, in the page's language.
     """
+
+    script = ""
 
     def words(self) -> dict[str, str]:
         return {}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            theme=theme_of(self.request), words=self.words(), **kwargs
+            theme=theme_of(self.request),
+            words=self.words(),
+            script=self.script,
+            modules=modules_of(self.script) if self.script else (),
+            **kwargs,
         )
 
     def dispatch(

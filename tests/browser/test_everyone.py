@@ -49,8 +49,7 @@ def test_the_keyboard_alone_makes_and_opens_a_picture(studio):
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.locator("#prompt")).to_be_focused()
-    one.ask("by hand")
-    page.locator("#prompt").focus()
+    page.keyboard.type("by hand")
     page.keyboard.press("Control+Enter")
     one.expect_done()
     for _ in range(60):

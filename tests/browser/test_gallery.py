@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.gallery.pictures import make_image
+
 pytestmark = pytest.mark.browser
 
 
@@ -58,3 +60,30 @@ def test_a_deleted_picture_can_be_had_back_and_is_gone_otherwise(page):
     page.reload()
     expect(page.get_by_role("heading", name="No pictures yet")).to_be_visible()
     assert page.goto(address).status == 404
+
+
+# What moved on its own: scrolling and what follows a click do not count.
+JUMPS = """() => {
+  window.jumps = 0;
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) window.jumps += shift.value;
+  }).observe({ type: "layout-shift", buffered: true });
+}"""
+
+
+def test_the_wall_goes_on_by_key_and_nothing_jumps(enter, newcomer):
+    first = [make_image(newcomer, size=(64, 64 + 8 * n)) for n in range(40)]
+    page = enter(newcomer, "/gallery", viewport={"width": 390, "height": 700})
+    page.evaluate(JUMPS)
+    tiles = page.locator(".wall li")
+    expect(tiles).to_have_count(30)
+    # By number of the page, this one would push the thirtieth onto the next page.
+    newest = make_image(newcomer)
+    page.mouse.wheel(0, 20_000)
+    expect(tiles).to_have_count(40)
+    shown = tiles.evaluate_all("(all) => all.map((one) => one.id)")
+    assert shown == [f"image-{image.id}" for image in reversed(first)]
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.jumps") < 0.01
+    page.reload()
+    expect(tiles.first).to_have_id(f"image-{newest.id}")

@@ -39,6 +39,7 @@ async function load() {
     const before = wall.children.length;
     wall.append(...page.results.map((image, index) => tile(image, before + index)));
     next = page.next;
+    wall.toggleAttribute("data-more", next !== null);
     showEmpty();
   } catch (error) {
     setText(find("#wall-error span"), errorText(error));

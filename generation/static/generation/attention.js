@@ -6,11 +6,14 @@ import { isLive, portion } from "./job.js";
 
 export class Attention {
   #title = document.title;
-  #isUnseen = false;
+  // The words for what ended while nobody looked.
+  #unseen = null;
 
   constructor() {
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.#isUnseen = false;
+      if (document.hidden) return;
+      this.#unseen = null;
+      document.title = this.#title;
     });
     this.#offerNotifications();
   }
@@ -21,16 +24,21 @@ export class Attention {
       const done = live.reduce((sum, job) => sum + portion(job), 0) / live.length;
       document.title = say("title_running", { percent: Math.round(done * 100) });
     } else {
-      document.title = this.#isUnseen ? say("title_done") : this.#title;
+      document.title = this.#unseen ? say(`title_${this.#unseen}`) : this.#title;
     }
   }
 
-  done(job) {
-    if (!document.hidden) return;
-    this.#isUnseen = true;
+  ended(job) {
+    if (!document.hidden || job.status === "cancelled") return;
+    this.#unseen = job.status === "completed" ? "done" : "failed";
     if (globalThis.Notification?.permission !== "granted") return;
     // One for a whole submission.
-    new Notification(say("notify_done"), { body: job.prompt, tag: job.batch_id });
+    const words = say(`notify_${this.#unseen}`);
+    const told = new Notification(words, { body: job.prompt, tag: job.batch_id });
+    told.onclick = () => {
+      focus();
+      told.close();
+    };
   }
 
   #offerNotifications() {

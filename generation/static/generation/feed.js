@@ -13,6 +13,8 @@ const TICK = 1000;
 // While the socket is away the jobs are asked for this often.
 const READ_EVERY = 2000;
 const PLACE_EVERY = 4000;
+// A job that nothing was heard of for so long is asked for, whatever the socket says.
+const SILENCE = 15_000;
 
 export class Feed {
   #jobs = new Map();
@@ -20,6 +22,7 @@ export class Feed {
   #stream = new EventStream();
   #attention = new Attention();
   #reading = null;
+  #isStale = false;
   #isRead = false;
   #readAt = 0;
   #placeAt = 0;
@@ -33,7 +36,9 @@ export class Feed {
     this.#stream.addEventListener("event", ({ detail }) => this.#hear(detail));
     this.#stream.addEventListener("resync", () => this.#read());
     this.#stream.addEventListener("state", ({ detail }) => this.#connection(detail));
-    window.addEventListener("online", () => this.#stream.hurry());
+    addEventListener("online", () => this.#comeBack());
+    addEventListener("offline", () => this.#showOffline());
+    addEventListener("pageshow", (event) => event.persisted && this.#comeBack());
     find("#feed-error button").addEventListener("click", () => this.#read());
     this.#stream.open();
     this.#read();
@@ -46,14 +51,28 @@ export class Feed {
     this.#placeAt = 0;
   }
 
-  async #read() {
-    this.#reading ??= this.#readNow().finally(() => (this.#reading = null));
-    return this.#reading;
+  // What is being read may be older than the wish to read: then it is read once more.
+  #read() {
+    if (this.#reading) this.#isStale = true;
+    else this.#reading = this.#readNow().finally(() => this.#hasRead());
+  }
+
+  #hasRead() {
+    this.#reading = null;
+    if (this.#isStale) this.#read();
+  }
+
+  // The network is back, or the page, which the browser kept while the reader was away.
+  #comeBack() {
+    this.#stream.hurry();
+    this.#showOffline();
+    this.#read();
   }
 
   async #readNow() {
     const asked = performance.now();
     this.#readAt = asked;
+    this.#isStale = false;
     try {
       const { results } = await api.get(`jobs?limit=${SHOWN}`);
       const details = await Promise.all(results.map((job) => this.#withProgress(job)));
@@ -82,7 +101,7 @@ export class Feed {
   #take(job, asked = Infinity) {
     const known = this.#jobs.get(job.id);
     if (known && known.toldAt > asked) return;
-    const next = apply(known, job);
+    const next = { ...apply(known, job), heardAt: performance.now() };
     this.#jobs.set(job.id, next);
     if (known && isLive(known) && !isLive(next)) this.#ended(next);
   }
@@ -98,7 +117,8 @@ export class Feed {
       this.#read();
       return;
     }
-    const next = { ...apply(known, fromEvent(frame)), toldAt: performance.now() };
+    const now = performance.now();
+    const next = { ...apply(known, fromEvent(frame)), toldAt: now, heardAt: now };
     this.#jobs.set(known.id, next);
     if (isLive(known) && !isLive(next)) this.#ended(next);
     this.#draw();
@@ -106,24 +126,32 @@ export class Feed {
 
   #ended(job) {
     this.#handlers.onMoneyMoved();
-    if (job.status === "completed") this.#attention.done(job);
+    this.#attention.ended(job);
   }
 
   #connection(isOpen) {
-    const notice = find("#offline");
-    setText(notice, say("offline"));
-    if (isOpen) notice.hidden = true;
-    else setTimeout(() => (notice.hidden = this.#stream.isOpen), 3000);
+    if (isOpen) find("#offline").hidden = true;
+    else setTimeout(() => this.#showOffline(), 3000);
     // The first reading may have come before the socket heard anything.
     if (isOpen) this.#read();
   }
 
+  #showOffline() {
+    const notice = find("#offline");
+    setText(notice, say("offline"));
+    notice.hidden = this.#stream.isOpen && navigator.onLine;
+  }
+
+  #mustAsk(now) {
+    const live = [...this.#jobs.values()].filter(isLive);
+    const isSilent = live.some((job) => !isWaiting(job) && now - job.heardAt > SILENCE);
+    return isSilent || (!this.#stream.isOpen && (live.length || !this.#isRead));
+  }
+
   #tick() {
     const now = performance.now();
-    const live = [...this.#jobs.values()].filter(isLive);
-    if (!this.#stream.isOpen && (live.length || !this.#isRead)) {
-      if (now - this.#readAt > READ_EVERY) this.#read();
-    }
+    const isDue = !this.#reading && now - this.#readAt > READ_EVERY;
+    if (isDue && this.#mustAsk(now)) this.#read();
     if (now - this.#placeAt > PLACE_EVERY && !document.hidden) {
       this.#placeAt = now;
       this.#askPlaces();
@@ -160,6 +188,7 @@ export class Feed {
       if (place.children[index] !== node) place.insertBefore(node, place.children[index] ?? null);
     });
     find("#no-jobs").hidden = !this.#isRead || order.length > 0;
+    this.#attention.show([...this.#jobs.values()]);
   }
 
   #newCard() {

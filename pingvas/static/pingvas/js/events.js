@@ -6,6 +6,8 @@
 const SHORTEST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
 const PING_EVERY = 20_000;
+// An answer to a ping that takes longer is none: the network went without a word.
+const PONG_WITHIN = 5_000;
 const SIGNED_OUT = 4401;
 
 export class EventStream extends EventTarget {
@@ -14,6 +16,7 @@ export class EventStream extends EventTarget {
   #wait = SHORTEST_WAIT;
   #timer = null;
   #pings = null;
+  #doubt = null;
   isOpen = false;
 
   open() {
@@ -27,14 +30,20 @@ export class EventStream extends EventTarget {
     this.#socket = socket;
   }
 
-  // Called when the network is back: no need to sit the wait out.
+  // Called when the network is back: no need to sit the wait out, and what looks open
+  // may be long gone.
   hurry() {
-    if (this.isOpen || this.#socket?.readyState === WebSocket.CONNECTING) return;
+    if (this.isOpen) {
+      this.#ping();
+      return;
+    }
+    if (this.#socket?.readyState === WebSocket.CONNECTING) return;
     this.#wait = SHORTEST_WAIT;
     this.open();
   }
 
   #take(frame) {
+    clearTimeout(this.#doubt);
     if (frame.type === "pong") return;
     if (frame.type === "hello") {
       this.#since ??= frame.seq;
@@ -54,12 +63,25 @@ export class EventStream extends EventTarget {
   }
 
   #ping() {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send('{"type":"ping"}');
+    const socket = this.#socket;
+    if (socket.readyState !== WebSocket.OPEN) return;
+    socket.send('{"type":"ping"}');
+    clearTimeout(this.#doubt);
+    this.#doubt = setTimeout(() => this.#giveUp(socket), PONG_WITHIN);
+  }
+
+  // Closing a dead socket takes its time: it is left behind instead.
+  #giveUp(socket) {
+    if (socket !== this.#socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.#closed(socket);
   }
 
   #closed(socket, code) {
     if (socket !== this.#socket) return;
     clearInterval(this.#pings);
+    clearTimeout(this.#doubt);
     this.#tell(false);
     if (code === SIGNED_OUT) {
       location.reload();
