@@ -40,6 +40,12 @@ def model_by_name(name: str) -> AIModel:
     return model
 
 
+def checkpoints() -> QuerySet[AIModel]:
+    """For workers: what a queued job may name, switched off or not. Acts as the
+    service."""
+    return AIModel.objects.filter(type=ModelType.MAIN).order_by("name")
+
+
 def access_model(user: User, name: str) -> AIModel:
     """The model that `user` may make pictures with.
 

@@ -7,6 +7,7 @@ off, swept) raises StaleAttempt and changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -58,11 +59,16 @@ class NotCancelled(PingvasError):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One worker's try at one job."""
+    """One worker's try at one job.
+
+    `claimed_at` tells it from another one of the same number: a job that was given back
+    for no fault of its own keeps its count. None when the number alone shall decide.
+    """
 
     job_id: UUID
     user_id: UUID
     number: int
+    claimed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +121,22 @@ def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob
     """Put the job back for another try, or fail it when its attempts are used up."""
     job = _lock_attempt(attempt)
     _take_back(job, code, message)
+    return job
+
+
+@transaction.atomic
+def return_job(attempt: Attempt) -> GenerationJob:
+    """Put the job back as if it had not been tried: the fault was none of its own.
+
+    For a worker that is told to stop, or finds the store away; whoever calls it does
+    not take the same job again at once. A job that its user asked to cancel is
+    cancelled, for nothing.
+    """
+    job = _lock_attempt(attempt)
+    if job.cancel_requested_at is not None:
+        _cancel(job, 0)
+    else:
+        _requeue(job, attempt=job.attempt - 1)
     return job
 
 
@@ -179,11 +201,12 @@ def announce(job: GenerationJob, kind: type[JobEvent], **data: Any) -> None:
 
 def _lock_attempt(attempt: Attempt) -> GenerationJob:
     lock_share(attempt.user_id)
-    job = (
-        GenerationJob.objects.select_for_update()
-        .filter(id=attempt.job_id, status=IN_PROGRESS, attempt=attempt.number)
-        .first()
+    ours = GenerationJob.objects.filter(
+        id=attempt.job_id, status=IN_PROGRESS, attempt=attempt.number
     )
+    if attempt.claimed_at is not None:
+        ours = ours.filter(started_at=attempt.claimed_at)
+    job = ours.select_for_update().first()
     if job is None:
         raise StaleAttempt
     return job
@@ -193,10 +216,14 @@ def _take_back(job: GenerationJob, code: str, message: str) -> None:
     if job.cancel_requested_at is not None:
         _cancel(job, 0)
     elif job.attempt < MOST_ATTEMPTS:
-        _move(job, QUEUED, worker_id=None)
-        announce(job, JobQueued, hold=job.quoted_credits, attempt=job.attempt)
+        _requeue(job)
     else:
         _fail(job, code, message)
+
+
+def _requeue(job: GenerationJob, **columns: Any) -> None:
+    _move(job, QUEUED, worker_id=None, **columns)
+    announce(job, JobQueued, hold=job.quoted_credits, attempt=job.attempt)
 
 
 def _fail(job: GenerationJob, code: str, message: str) -> None:
