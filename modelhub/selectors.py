@@ -41,6 +41,12 @@ def model_by_name(name: str) -> AIModel:
     return model
 
 
+def checkpoints() -> QuerySet[AIModel]:
+    """For workers: what a queued job may name, switched off or not. Acts as the
+    service."""
+    return AIModel.objects.filter(type=ModelType.MAIN).order_by("name")
+
+
 # `models_for`, written out: asked with every quote and every submission.
 _MODEL_OF_NAME = """
     SELECT {columns} FROM ai_models AS model

@@ -65,6 +65,8 @@ if settings.WORKER_KIND == "generation":
     # Between two tasks Celery would close the pool that the child's own threads use;
     # there `workers.service` looks after every connection.
     app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
+    # The time to give jobs back is taken before (`workers.tasks`).
+    app.conf.worker_soft_shutdown_timeout = 2.0
 app.autodiscover_tasks()
 import_module("pingvas.core.tracing")
 

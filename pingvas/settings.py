@@ -311,6 +311,11 @@ API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 600, minimum=1)
 # What this Celery worker does; a generation worker serves the tiers named.
 WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")
 WORKER_TIERS = env_list("WORKER_TIERS", "enterprise,studio,pro,starter,free")
+# Names of models: those it serves (none: all that fit), and those it loads at once.
+WORKER_MODELS = env_list("WORKER_MODELS", "")
+WORKER_WARM_MODELS = env_list("WORKER_WARM_MODELS", "")
+# Whether a pass is decoded, encoded and uploaded beside the next one's steps.
+WORKER_OVERLAP = env_choice("WORKER_OVERLAP", ["auto", "yes", "no"], "auto")
 
 # A worker that is silent this long has lost its jobs; the other times of the queue
 # follow from it. Only tests of lost workers have a reason to shorten it.

@@ -6,6 +6,8 @@ Apart from `workers.checkpoints` because the engine forbids the hub once it is i
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from django.conf import settings
@@ -14,26 +16,51 @@ from gallery.objects import object_store
 
 STORE_SCHEME = "s3://"
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-# What a pipeline is made of, in its subfolders; never pickles, never code. Single
-# files that lie beside the folders are the same weights once more.
-HUB_PATTERNS = ["model_index.json"] + [
-    f"*/*.{ending}" for ending in ("json", "txt", "model", "safetensors")
-]
-HUB_IGNORED = ["safety_checker/*", "feature_extractor/*", "image_encoder/*"]
+Tell = Callable[[str], None]
 
 
-def fetch_checkpoint(source: str, work: Path) -> Path:
-    """A folder or file on disk for a path, `s3://` key prefix or hub repository.
+class Source:
+    """A folder, a file, an `s3://` key prefix or a repository of the hub.
 
-    FileNotFoundError when there is nothing under that name.
+    `variant` names the precision to take of a repository that has several.
     """
-    if Path(source).exists():
-        return Path(source)
-    if source.startswith(STORE_SCHEME):
-        return _from_store(source.removeprefix(STORE_SCHEME), work)
-    if not _REPOSITORY.fullmatch(source) or source.startswith("."):
-        raise FileNotFoundError("there is no such folder or file")
-    return _from_hub(source, work)
+
+    def __init__(self, name: str, work: Path, *, variant: str | None = None) -> None:
+        self._name = name
+        self._work = work
+        self._variant = variant
+
+    def fetch(self, tell: Tell, parts: Sequence[str] | None = None) -> Path:
+        """The folder or file on disk; FileNotFoundError when there is nothing.
+
+        `parts`: of a repository only these subfolders.
+        """
+        if Path(self._name).exists():
+            return Path(self._name)
+        if self._name.startswith(STORE_SCHEME):
+            return _from_store(self._name.removeprefix(STORE_SCHEME), self._work)
+        if not self._is_repository:
+            raise FileNotFoundError("there is no such folder or file")
+        from workers.hub import fetch_repository
+
+        return fetch_repository(
+            self._name, self._kept, parts=parts, variant=self._variant, tell=tell
+        )
+
+    def forget(self) -> None:
+        """Drop what was kept of a repository in case the download had to go on."""
+        if self._is_repository:
+            shutil.rmtree(self._kept, ignore_errors=True)
+
+    @property
+    def _is_repository(self) -> bool:
+        found = _REPOSITORY.fullmatch(self._name) and not self._name.startswith(".")
+        return bool(found) and not Path(self._name).exists()
+
+    @property
+    def _kept(self) -> Path:
+        folder = self._name.replace("/", "--")
+        return Path(settings.MODEL_CACHE_ROOT) / "incoming" / folder
 
 
 def _from_store(where: str, work: Path) -> Path:
@@ -60,16 +87,3 @@ def _copy(key: str, work: Path, relative: PurePosixPath) -> None:
     with target.open("wb") as sink:
         for chunk in object_store().read(key):
             sink.write(chunk)
-
-
-def _from_hub(repository: str, work: Path) -> Path:
-    from huggingface_hub import snapshot_download
-
-    return Path(
-        snapshot_download(
-            repository,
-            local_dir=work,
-            allow_patterns=HUB_PATTERNS,
-            ignore_patterns=HUB_IGNORED,
-        )
-    )

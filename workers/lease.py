@@ -23,6 +23,8 @@ LOOK_SECONDS = LEASE.total_seconds() / 30
 LOOKS_A_RENEWAL = 5
 # After the lease or deadline is gone the child has this long to end its step.
 STUCK_SECONDS = 2 * LEASE.total_seconds()
+# What failed for a reason outside of the job is left alone for this long.
+COOL_SECONDS = LEASE.total_seconds()
 
 
 class LeaseKeeper:
@@ -42,6 +44,7 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._keep, daemon=True, name="lease")
 
     def __enter__(self) -> LeaseKeeper:
+        self._seen = time.monotonic()
         self._thread.start()
         return self
 
@@ -50,7 +53,9 @@ class LeaseKeeper:
         self._thread.join(timeout=LEASE.total_seconds())
 
     def holds(self, job_id: UUID) -> bool:
-        return job_id in self._held
+        """False also when nobody looked for a lease: this process may have slept."""
+        fresh = time.monotonic() - self._seen < LEASE.total_seconds()
+        return fresh and job_id in self._held
 
     def cancelled(self, job_id: UUID) -> bool:
         return job_id in self._cancelled

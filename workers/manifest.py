@@ -11,6 +11,8 @@ from typing import Any
 from workers.engine.errors import EngineError
 
 MANIFEST = "manifest.json"
+# The folder of what a single file lacks.
+COMPANION = "companion"
 LARGEST_MANIFEST = 4 * 1024 * 1024
 
 
@@ -31,7 +33,10 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`format` is folder or file; the files in the order that the digest takes."""
+    """`format` is folder or file; the files in the order that the digest takes.
+
+    Behind a single file may stand those of its companion, which gives what it lacks.
+    """
 
     format: str
     files: tuple[ModelFile, ...]
@@ -43,10 +48,18 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """What `inspect_model` computes over the same files."""
-        if self.format == "file":
+        """What `inspect_model` computes over the same files; a single file that has a
+        companion is identified together with it, for both decide the pictures."""
+        if self.format == "file" and len(self.files) == 1:
             return self.files[0].sha256
-        lines = (f"{file.sha256}  {file.path}\n" for file in self.files)
+        names = [file.path for file in self.files]
+        if self.format == "file":
+            # Whatever it is called: the same weights stay the same model.
+            names[0] = "checkpoint"
+        lines = (
+            f"{file.sha256}  {name}\n"
+            for file, name in zip(self.files, names, strict=True)
+        )
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def as_json(self) -> bytes:
@@ -62,7 +75,8 @@ def parse_manifest(content: bytes) -> Manifest:
         manifest = Manifest(found["format"], files)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelCorrupt(f"the manifest is broken: {error!r}") from error
-    single = manifest.format == "file" and len(files) == 1
+    beside = all(file.path.startswith(f"{COMPANION}/") for file in files[1:])
+    single = manifest.format == "file" and beside
     if not files or not (single or manifest.format == "folder"):
         raise ModelCorrupt(f"a manifest of {len(files)} files: {manifest.format}")
     return manifest

@@ -12,10 +12,12 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -23,7 +25,13 @@ from django.conf import settings
 from gallery.object_stores.base import ObjectMissing, StorageUnavailable
 from modelhub.models import AIModel
 from workers.engine.errors import EngineError
-from workers.manifest import MANIFEST, Manifest, ModelCorrupt, parse_manifest
+from workers.manifest import (
+    COMPANION,
+    MANIFEST,
+    Manifest,
+    ModelCorrupt,
+    parse_manifest,
+)
 from workers.model_download import Download, read_manifest
 from workers.model_lock import DownloadLock, remember_cached
 
@@ -33,6 +41,16 @@ FILES = "files"
 PARTIAL = ".partial"
 # A store that is away for longer than these pauses is the next attempt's business.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+LOCK_SECONDS = 0.1
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class CachedModel:
+    """A checkpoint's folder or file, and the folder that gives what a file lacks."""
+
+    path: Path
+    companion: Path | None
 
 
 class ModelMissing(EngineError):
@@ -70,12 +88,20 @@ class ModelCache:
         self._root.mkdir(parents=True, exist_ok=True)
         self._used: tuple[str, int] | None = None
 
-    def ensure(self, model: AIModel) -> Path:
-        """The checkpoint's folder or file on disk, downloaded first when it is new.
+    @property
+    def limit(self) -> int:
+        """Bytes that all checkpoints together may take."""
+        return self._limit
+
+    def ensure(
+        self, model: AIModel, *, check: Callable[[], None] = lambda: None
+    ) -> CachedModel:
+        """The checkpoint on disk, downloaded first when it is new.
 
         Nobody removes it until this cache is asked for another model, or its process
         ends. Raises ModelMissing, ModelCorrupt, ModelTooLarge; and ModelStoreAway and
-        ModelCacheFull, which another attempt may not meet.
+        ModelCacheFull, which another attempt may not meet. `check` is called while that
+        takes long, and may end it by an exception.
         """
         digest = model.sha256_hash
         if not digest or not model.s3_key:
@@ -83,17 +109,16 @@ class ModelCache:
         entry = self._root / digest
         self._hold(digest)
         try:
-            with _locked(self._root / f"{digest}.lock"):
+            with _locked(self._root / f"{digest}.lock", check):
                 manifest = _kept_manifest(entry)
                 if manifest is None:
-                    manifest = self._complete(model, entry)
+                    manifest = self._complete(model, entry, check)
                 os.utime(entry)
         except BaseException:
             self.release()
             raise
         remember_cached(model.name)
-        files = entry / FILES
-        return files if manifest.format == "folder" else files / manifest.files[0].path
+        return _cached(entry / FILES, manifest)
 
     def release(self) -> None:
         """Let others remove the model that was asked for last."""
@@ -111,12 +136,15 @@ class ModelCache:
     def _use(self, digest: str) -> Path:
         return self._root / f"{digest}.use"
 
-    def _complete(self, model: AIModel, entry: Path) -> Manifest:
+    def _complete(
+        self, model: AIModel, entry: Path, check: Callable[[], None]
+    ) -> Manifest:
         """Download what is missing; the caller holds the checkpoint's lock."""
-        with DownloadLock(model.name):
+        with DownloadLock(model.name, check):
             for pause in (*PAUSES, None):
+                check()
                 try:
-                    return self._download(model, entry)
+                    return self._download(model, entry, check)
                 except ObjectMissing as error:
                     raise ModelMissing(f"{model.name} is not in the store") from error
                 except StorageUnavailable as error:
@@ -128,13 +156,15 @@ class ModelCache:
                     raise ModelCacheFull(f"cannot write the model: {error}") from error
         raise AssertionError("the last pause is None")
 
-    def _download(self, model: AIModel, entry: Path) -> Manifest:
+    def _download(
+        self, model: AIModel, entry: Path, check: Callable[[], None]
+    ) -> Manifest:
         aside = entry.with_name(entry.name + PARTIAL)
         manifest = read_manifest(str(model.s3_key))
         if manifest.digest != model.sha256_hash:
             raise ModelCorrupt(f"{model.name} is not the model that was registered")
         self._reserve(manifest, aside, entry)
-        Download(model.name, str(model.s3_key), manifest).into(aside / FILES)
+        Download(model.name, str(model.s3_key), manifest, check).into(aside / FILES)
         aside.rename(entry)
         return manifest
 
@@ -152,7 +182,7 @@ class ModelCache:
     def _make_room(self, needed: int, *, keep: set[str]) -> None:
         if needed > self._limit:
             raise ModelTooLarge(f"{needed} bytes, and {self._limit} may be kept")
-        folders = [path for path in self._root.iterdir() if path.is_dir()]
+        folders = [path for path in self._root.iterdir() if _is_checkpoint(path)]
         others = [path for path in folders if _digest_of(path) not in keep]
         others.sort(key=lambda path: path.stat().st_mtime)
         used = sum(_bytes_of(path) for path in others)
@@ -189,6 +219,10 @@ def _kept_manifest(entry: Path) -> Manifest | None:
     return manifest if whole else None
 
 
+def _is_checkpoint(path: Path) -> bool:
+    return path.is_dir() and _DIGEST.fullmatch(_digest_of(path)) is not None
+
+
 def _digest_of(folder: Path) -> str:
     return folder.name.removesuffix(PARTIAL)
 
@@ -202,14 +236,30 @@ def _bytes_of(folder: Path) -> int:
         return sum(path.stat().st_size for path in files)
 
 
+def _cached(files: Path, manifest: Manifest) -> CachedModel:
+    if manifest.format == "folder":
+        return CachedModel(files, None)
+    companion = files / COMPANION if len(manifest.files) > 1 else None
+    return CachedModel(files / manifest.files[0].path, companion)
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One process of this machine at a time."""
-    held = _lock(path, fcntl.LOCK_EX)
+def _locked(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """One process of this machine at a time; a download may keep others for long."""
+    held = _patient_lock(path, check)
     try:
         yield
     finally:
         os.close(held)
+
+
+def _patient_lock(path: Path, check: Callable[[], None]) -> int:
+    while True:
+        try:
+            return _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            check()
+            time.sleep(LOCK_SECONDS)
 
 
 def _lock(path: Path, how: int) -> int:

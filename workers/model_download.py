@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,9 +37,20 @@ def read_manifest(key: str) -> Manifest:
 
 
 class Download:
-    """One checkpoint on its way to the disk, with its progress in the log."""
+    """One checkpoint on its way to the disk, with its progress in the log.
 
-    def __init__(self, name: str, key: str, manifest: Manifest) -> None:
+    `check` is called with every chunk, and may end the download by an exception: what
+    is on disk by then is gone on with.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        key: str,
+        manifest: Manifest,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._check = check
         self._name = name
         self._key = key
         self._manifest = manifest
@@ -88,6 +100,7 @@ class Download:
 
     def _advance(self, count: int) -> None:
         self._done += count
+        self._check()
         if time.monotonic() - self._reported >= SECONDS_A_REPORT:
             self._report()
 

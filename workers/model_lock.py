@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 from redis.exceptions import RedisError
@@ -46,7 +47,9 @@ class DownloadLock:
     away, or another machine takes too long, everybody downloads for themselves.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called while waiting, and may end that by an exception."""
+        self._check = check
         self._key = model_download_lock(name)
         # Containers share host names and process numbers: the last part tells apart.
         self._holder = f"{socket.gethostname()}:{uuid4().hex}"
@@ -75,6 +78,7 @@ class DownloadLock:
                 if time.monotonic() - begun > LONGEST_WAIT_SECONDS:
                     log.warning("model lock not taken", extra={"key": self._key})
                     return False
+                self._check()
                 time.sleep(RETRY_SECONDS)
         except RedisError:
             return False

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from uuid import UUID
 
 from django.db import close_old_connections
 
@@ -16,14 +17,17 @@ log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """A context manager around one pass; nothing it does can fail or slow a job.
+    """A context manager around the steps; nothing it does can fail or slow a job.
 
     Steps are sent in order. Of previews only the newest of each picture is kept, and
-    it travels with the next step.
+    it travels with the next step. What `holds` denies is another worker's to tell.
     """
 
-    def __init__(self, attempts: Sequence[Attempt]) -> None:
+    def __init__(
+        self, attempts: Sequence[Attempt], holds: Callable[[UUID], bool]
+    ) -> None:
         self._attempts = list(attempts)
+        self._holds = holds
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._previews: dict[int, bytes] = {}
         self._shown: set[int] = set()
@@ -51,6 +55,8 @@ class Reporter:
         with self._lock:
             previews, self._previews = self._previews, {}
         for index, attempt in enumerate(self._attempts):
+            if not self._holds(attempt.job_id):
+                continue
             if index in previews:
                 store_preview(attempt.job_id, previews[index])
                 self._shown.add(index)

@@ -7,14 +7,19 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from celery import shared_task
-from celery.signals import worker_process_init, worker_process_shutdown
+from celery.signals import (
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 from django.conf import settings
 
 from generation.services.wake import RUN_TASK
+from workers.stopping import Stop, StopBoard
 
 if TYPE_CHECKING:
     from workers.runner import Runner
@@ -24,6 +29,12 @@ log = logging.getLogger(__name__)
 # An idle child looks by itself this often: a message that was lost delays nobody more.
 IDLE_SECONDS = settings.LEASE_SECONDS / 6
 BEAT_SECONDS = 5.0
+
+
+# Made before any child is forked, so that they share it.
+BOARD = StopBoard()
+# A parent that must stop waits so long for its children to give back what they run.
+GIVING_BACK_SECONDS = 10.0
 
 
 class _Child:
@@ -51,11 +62,41 @@ def start_child(**kwargs: object) -> None:
     from workers.model_cache import ModelCache
     from workers.runner import Runner
 
-    runner = Runner(Engine(), ModelCache(), settings.WORKER_TIERS)
+    runner = Runner(
+        Engine(),
+        ModelCache(),
+        settings.WORKER_TIERS,
+        models=settings.WORKER_MODELS,
+        board=BOARD,
+        overlap={"yes": True, "no": False}.get(settings.WORKER_OVERLAP),
+    )
     runner.register(f"{socket.gethostname()}:{os.getpid()}")
     _Child.runner = runner
     _repeat(IDLE_SECONDS, runner.run_all_when_idle)
     _repeat(BEAT_SECONDS, runner.beat)
+    # Beside the start, so that the child answers its parent meanwhile.
+    threading.Thread(
+        target=runner.warm_up,
+        args=(settings.WORKER_WARM_MODELS,),
+        daemon=True,
+        name="warm-up",
+    ).start()
+
+
+@worker_shutting_down.connect
+def stop_children(how: str = "Warm", **kwargs: object) -> None:
+    """In the parent, as soon as it is told to stop: no job shall pay for it.
+
+    A warm shutdown lets jobs end; a cold one, which SIGTERM means by REMAP_SIGTERM,
+    waits a moment for them to be given back. Celery would cut them off.
+    """
+    if settings.WORKER_KIND != "generation":
+        return
+    if how == "Warm":
+        BOARD.ask(Stop.AFTER_JOBS)
+        return
+    BOARD.ask(Stop.AT_ONCE)
+    BOARD.wait_until_idle(GIVING_BACK_SECONDS)
 
 
 @worker_process_shutdown.connect
@@ -67,10 +108,12 @@ def end_child(**kwargs: object) -> None:
 
 @contextmanager
 def _end_on_exit() -> Iterator[None]:
-    """End the process when its device is lost, whichever thread found out."""
+    """End the process, whichever thread shall: its device is lost, or a signal came."""
     try:
         yield
     except SystemExit:
+        with suppress(Exception):
+            end_child()
         os._exit(1)
 
 

@@ -16,7 +16,13 @@ from bench.clients import open_clients
 from bench.filling import FIRST, fill_users, numbered_id, open_administrator
 from bench.models import register, starter_folder, tiny_folder
 from bench.report import Ratio, Rounds
-from bench.worker import open_worker, resident_bytes, submit, wait_for
+from bench.worker import (
+    open_worker,
+    processor_seconds,
+    resident_bytes,
+    submit,
+    wait_for,
+)
 from generation.models import GenerationJob
 from generation.specs import GenerationSpec
 from pingvas.core.db.actor import SERVICE, acting_as
@@ -49,24 +55,32 @@ def measure(*, small: bool) -> list[Ratio]:
     user = _person()
     folder = starter_folder()
     register(folder, name="starter", base="sd15")
-    with open_clients(1) as bare, open_worker():
-        rounds = {
-            seeds: _rounds(user, bare, folder, size, seeds) for seeds in (1, BATCH)
-        }
+    with open_clients(1) as bare, open_worker() as child:
+        sides = Sides(user, bare, folder, size, child)
+        rounds = {seeds: sides.measure(seeds) for seeds in (1, BATCH)}
     note = (
         f"{size.side} x {size.side}, {size.steps} steps, euler_a, {folder.name}; a "
         "worker process from the first claim to the last settlement, beside a process "
         "with one diffusers pipeline; same prompts and seeds, same order"
     )
     return [
-        rounds[1].ratio(
+        rounds[1].wall.ratio(
             name="pictures a minute, one by one",
             unit="1/min",
             goal=">= 0.95",
             note=note,
         ),
-        rounds[BATCH].ratio(
+        rounds[BATCH].wall.ratio(
             name="pictures a minute, in fours", unit="1/min", note=note
+        ),
+        *(
+            rounds[seeds].processor.ratio(
+                name=f"processor seconds a picture, {how}",
+                unit="s",
+                note="of the worker's child alone, beside those of the bare loop's "
+                "process: what a busy machine does not distort",
+            )
+            for seeds, how in ((1, "one by one"), (BATCH, "in fours"))
         ),
         _memory(user, size),
     ]
@@ -79,24 +93,48 @@ def _person() -> User:
         return User.objects.get(pk=numbered_id(FIRST))
 
 
-def _rounds(user: User, bare: Any, folder: Path, size: Size, seeds: int) -> Rounds:
-    """Rounds of both sides with the same wishes, after one that is not counted."""
-    wishes = _wishes(size, seeds)
-    ours, other = iter(wishes), iter(wishes)
-
-    def bare_round() -> float:
-        arguments = (folder, size.side, size.steps, next(other))
-        elapsed: float = bare.apply(_draw, arguments)
-        return 60 * size.each / elapsed
-
-    _through(user, size, next(ours))
-    bare_round()
-    return Rounds.alternate(
-        size.rounds, lambda: _through(user, size, next(ours)), bare_round
-    )
-
-
 Wishes = list[tuple[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Pictures a minute, and processor seconds a picture."""
+
+    wall: Rounds
+    processor: Rounds
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The worker, and a process with the bare loop."""
+
+    user: User
+    bare: Any
+    folder: Path
+    size: Size
+    child: int
+
+    def measure(self, seeds: int) -> Figures:
+        """Rounds of both in turns with the same wishes, after one not counted."""
+        figures = Figures(Rounds(), Rounds())
+        for number, wishes in enumerate(_wishes(self.size, seeds)):
+            ours, other = self._ours(wishes), self._other(wishes)
+            if number:
+                figures.wall.ours.append(ours[0])
+                figures.wall.other.append(other[0])
+                figures.processor.ours.append(ours[1])
+                figures.processor.other.append(other[1])
+        return figures
+
+    def _ours(self, wishes: Wishes) -> tuple[float, float]:
+        before = processor_seconds(self.child)
+        rate = _through(self.user, self.size, wishes)
+        return rate, (processor_seconds(self.child) - before) / self.size.each
+
+    def _other(self, wishes: Wishes) -> tuple[float, float]:
+        arguments = (self.folder, self.size.side, self.size.steps, wishes)
+        elapsed, processor = self.bare.apply(_draw, arguments)
+        return 60 * self.size.each / elapsed, processor / self.size.each
 
 
 def _wishes(size: Size, seeds: int) -> list[Wishes]:
@@ -126,12 +164,12 @@ def _through(user: User, size: Size, wishes: Wishes) -> float:
     return float(60 * size.each / elapsed.total_seconds())
 
 
-def _draw(folder: Path, side: int, steps: int, wishes: Wishes) -> float:
-    """Seconds of the bare loop, in a process of its own."""
+def _draw(folder: Path, side: int, steps: int, wishes: Wishes) -> tuple[float, float]:
+    """Seconds of the bare loop by the wall and of the processor, in its own process."""
     import torch
 
     pipeline = _pipeline(folder)
-    started = time.monotonic()
+    started, processor = time.monotonic(), time.process_time()
     for prompt, seeds in wishes:
         pipeline(
             prompt,
@@ -142,7 +180,7 @@ def _draw(folder: Path, side: int, steps: int, wishes: Wishes) -> float:
             num_images_per_prompt=len(seeds),
             generator=[torch.Generator().manual_seed(seed) for seed in seeds],
         )
-    return time.monotonic() - started
+    return time.monotonic() - started, time.process_time() - processor
 
 
 _loaded: dict[Path, Any] = {}
@@ -151,9 +189,13 @@ _loaded: dict[Path, Any] = {}
 def _pipeline(folder: Path) -> Any:
     from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 
+    from workers.engine.devices import choose_settings, detect_device
+
     if folder not in _loaded:
+        # In the precision that the engine takes here, whatever the file holds.
+        dtype = choose_settings(detect_device(), "sd15").dtype
         pipeline = StableDiffusionPipeline.from_pretrained(
-            folder, safety_checker=None, local_files_only=True
+            folder, safety_checker=None, local_files_only=True, dtype=dtype
         )
         pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(
             pipeline.scheduler.config

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -62,11 +63,16 @@ class NotCancelled(PingvasError):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One worker's try at one job."""
+    """One worker's try at one job.
+
+    `claimed_at` tells it from another one of the same number: a job that was given back
+    for no fault of its own keeps its count. None when the number alone shall decide.
+    """
 
     job_id: UUID
     user_id: UUID
     number: int
+    claimed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +125,22 @@ def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob
     """Put the job back for another try, or fail it when its attempts are used up."""
     job = _lock_attempt(attempt)
     _take_back(job, code, message)
+    return job
+
+
+@transaction.atomic(savepoint=False)
+def return_job(attempt: Attempt) -> GenerationJob:
+    """Put the job back as if it had not been tried: the fault was none of its own.
+
+    For a worker that is told to stop, or finds the store away; whoever calls it does
+    not take the same job again at once. A job that its user asked to cancel is
+    cancelled, for nothing.
+    """
+    job = _lock_attempt(attempt)
+    if job.cancel_requested_at is not None:
+        _cancel(job, 0)
+    else:
+        _requeue(job, attempt=job.attempt - 1)
     return job
 
 
@@ -180,6 +202,8 @@ def _lock_attempt(attempt: Attempt) -> GenerationJob:
     job = _lock_job(attempt.user_id, attempt.job_id)
     if job is None or (job.status, job.attempt) != (IN_PROGRESS, attempt.number):
         raise StaleAttempt
+    if attempt.claimed_at not in (None, job.started_at):
+        raise StaleAttempt
     return job
 
 
@@ -205,10 +229,16 @@ def _take_back(job: GenerationJob, code: str, message: str) -> None:
     if job.cancel_requested_at is not None:
         _cancel(job, 0)
     elif job.attempt < MOST_ATTEMPTS:
-        told = {"hold": job.quoted_credits, "attempt": job.attempt}
-        _move(job, QUEUED, {"worker_id": None}, JobQueued, **told)
+        _requeue(job)
     else:
         _fail(job, code, message)
+
+
+def _requeue(job: GenerationJob, **columns: Any) -> None:
+    columns |= {"worker_id": None}
+    attempt = columns.get("attempt", job.attempt)
+    told = {"hold": job.quoted_credits, "attempt": attempt}
+    _move(job, QUEUED, columns, JobQueued, **told)
 
 
 def _fail(job: GenerationJob, code: str, message: str) -> None:

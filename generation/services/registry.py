@@ -33,10 +33,14 @@ def register_worker(worker: Registration) -> None:
     )
 
 
-def beat(worker_id: UUID, warm_models: Sequence[str]) -> bool:
-    """Say that the worker lives; False when it is no longer registered."""
+def beat(
+    worker_id: UUID, *, warm_models: Sequence[str], served_models: Sequence[str]
+) -> bool:
+    """Say that the worker lives, and with what; False when it is not registered."""
     changed = Worker.objects.filter(id=worker_id).update(
-        heartbeat_at=Now(), warm_models=list(warm_models)
+        heartbeat_at=Now(),
+        warm_models=list(warm_models),
+        served_models=list(served_models),
     )
     return bool(changed)
 

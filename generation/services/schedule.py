@@ -14,7 +14,7 @@ each user goes before a waiting share only until their own start has passed its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -125,26 +125,38 @@ _CLAIMED = """
     SELECT {columns} FROM generation_jobs AS job
     WHERE job.id = ANY(%(jobs)s) ORDER BY job.batch_index
 """
-
+_START_BILLED = """
+    UPDATE generation_jobs SET deadline_at = now() + greatest(
+        %(each)s * quoted_credits * batch_size, %(shortest)s)
+    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
+        AS ours(job_id, number, claimed_at)
+    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
+      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
+"""
+_START_FREE = """
+    UPDATE generation_jobs SET deadline_at = now() + %(limit)s
+    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
+        AS ours(job_id, number, claimed_at)
+    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
+      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
+"""
 _RENEW = """
     UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
-    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
-    WHERE id = ours.job_id AND attempt = ours.number
-      AND status = 'in_progress' AND deadline_at > now()
-    RETURNING id, cancel_requested_at IS NOT NULL
-"""
-_START_BILLED_PHASE = """
-    UPDATE generation_jobs SET deadline_at =
-        now() + greatest(%(each)s * quoted_credits * batch_size, %(shortest)s)
-    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
+    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
+        AS ours(job_id, number, claimed_at)
     WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
+      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
+      AND deadline_at > now()
+    RETURNING id, cancel_requested_at IS NOT NULL
 """
 _LOOK = """
     SELECT id, cancel_requested_at IS NOT NULL
-    FROM generation_jobs
-    JOIN unnest(%(jobs)s::uuid[], %(numbers)s::smallint[]) AS ours(job_id, number)
-        ON id = ours.job_id AND attempt = ours.number
-    WHERE status = 'in_progress' AND deadline_at > now() AND lease_expires_at > now()
+    FROM generation_jobs, unnest(%(jobs)s::uuid[], %(numbers)s::smallint[],
+         %(claimed)s::timestamptz[])
+        AS ours(job_id, number, claimed_at)
+    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
+      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
+      AND deadline_at > now() AND lease_expires_at > now()
 """
 
 
@@ -213,7 +225,12 @@ def _settle_claim(picked: _Picked) -> tuple[list[GenerationJob], list[Work]]:
 
 
 def attempt_of(job: GenerationJob) -> Attempt:
-    return Attempt(job_id=job.id, user_id=job.user_id, number=job.attempt)
+    return Attempt(
+        job_id=job.id,
+        user_id=job.user_id,
+        number=job.attempt,
+        claimed_at=job.started_at,
+    )
 
 
 def renew_leases(attempts: Sequence[Attempt]) -> Standing:
@@ -227,14 +244,8 @@ def read_standing(attempts: Sequence[Attempt]) -> Standing:
 
 
 def _standing(statement: str, attempts: Sequence[Attempt]) -> Standing:
-    numbers: Mapping[UUID, int] = {a.job_id: a.number for a in attempts}
-    parameters: dict[str, Any] = {
-        "jobs": list(numbers),
-        "numbers": list(numbers.values()),
-        "lease": LEASE,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, _named(attempts, lease=LEASE))
         rows = cursor.fetchall()
     return Standing(
         held=frozenset(row[0] for row in rows),
@@ -245,14 +256,27 @@ def _standing(statement: str, attempts: Sequence[Attempt]) -> Standing:
 @transaction.atomic(savepoint=False)
 def start_billed_phase(attempts: Sequence[Attempt]) -> None:
     """Loading is over: from here each job has thrice its hold, a minute at least."""
-    values: dict[str, Any] = {
+    each = timedelta(seconds=DEADLINE_HOLDS)
+    with connection.cursor() as cursor:
+        named = _named(attempts, each=each, shortest=SHORTEST_DEADLINE)
+        cursor.execute(_START_BILLED, named)
+
+
+@transaction.atomic(savepoint=False)
+def start_free_phase(attempts: Sequence[Attempt]) -> None:
+    """From here nobody pays: the store may take as long as a loading may."""
+    with connection.cursor() as cursor:
+        cursor.execute(_START_FREE, _named(attempts, limit=LOADING_LIMIT))
+
+
+def _named(attempts: Sequence[Attempt], **more: Any) -> dict[str, Any]:
+    """Parameters of a statement over attempts."""
+    return {
+        **more,
         "jobs": [attempt.job_id for attempt in attempts],
         "numbers": [attempt.number for attempt in attempts],
-        "each": timedelta(seconds=DEADLINE_HOLDS),
-        "shortest": SHORTEST_DEADLINE,
+        "claimed": [attempt.claimed_at for attempt in attempts],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_START_BILLED_PHASE, values)
 
 
 def _pick_present(offer: WorkerOffer) -> _Picked | None:

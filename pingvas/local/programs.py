@@ -94,6 +94,8 @@ def list_programs(port: int) -> list[Program]:
                 **FEW_CONNECTIONS,
                 "REMAP_SIGTERM": "SIGQUIT",
                 "WORKER_KIND": "generation",
+                # The first picture does not wait for its model.
+                "WORKER_WARM_MODELS": STARTER_MODEL,
             },
             patience=15.0,
         ),

@@ -120,9 +120,9 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "worker.log"
 
-    def start(self) -> None:
+    def start(self, **variables: str) -> None:
         program = next(each for each in list_programs(0) if each.name == "generation")
-        environment = os.environ | dict(program.env) | self._settings()
+        environment = os.environ | dict(program.env) | self._settings() | variables
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 program.argv,
@@ -171,9 +171,37 @@ class Worker:
         self._process = None
         return child
 
+    def terminate(self, *, group: bool) -> float:
+        """Ask the parent to end, or all its processes as a service manager does.
+
+        The seconds that it took."""
+        assert self._process is not None
+        begun = time.monotonic()
+        (os.killpg if group else os.kill)(self.pid, signal.SIGTERM)
+        self._process.wait(timeout=60)
+        self._process = None
+        return time.monotonic() - begun
+
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+
+class Media:
+    """The folder of stored objects, which can be out of reach for a while."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "media"
+        self._aside = folder / "media.away"
+
+    def leave(self) -> None:
+        self._folder.rename(self._aside)
+        self._folder.symlink_to("nowhere")
+
+    def come_back(self) -> None:
+        if self._aside.exists():
+            self._folder.unlink()
+            self._aside.rename(self._folder)
 
 
 class World:
@@ -183,6 +211,7 @@ class World:
         self.folder = folder
         self.servers = Servers(folder)
         self.worker = Worker(folder)
+        self.media = Media(folder)
         self._settings: Any = None
 
     def open(self) -> None:

@@ -7,6 +7,7 @@ completed one, nothing held, nobody charged for what was lost.
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 
 import pytest
@@ -15,7 +16,7 @@ from django.core.files.storage import default_storage
 from gallery.models import Image
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, acting_as
-from pingvas.core.redis import job_status, redis_client
+from pingvas.core.redis import job_progress, job_status, redis_client
 from tests.concurrency.fault_world import (
     LEASE_SECONDS,
     MODEL,
@@ -135,3 +136,66 @@ def test_postgresql_restarted_under_load_loses_no_job(world):
     world.servers.postgres.start()
     ended = wait_for_end(slow, *jobs)
     assert {job.status for job in ended} == {"completed"}
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_a_worker_that_is_told_to_stop_gives_its_job_back_untried(world, group):
+    [slow] = submit(make_rich("alice"), **SLOW)
+    wait_for_step(slow)
+    seconds = world.worker.terminate(group=group)
+    try:
+        back = read_job(slow.id)
+        assert (back.status, back.attempt) == ("queued", 0)
+        # Neither the lease nor Celery's own patience has run out.
+        assert seconds < 15
+    finally:
+        world.worker.start()
+    [job] = wait_for_end(slow)
+    assert (job.status, job.attempt) == ("completed", 1)
+
+
+@pytest.fixture
+def overlapping(world):
+    """The worker, finishing passes beside the next ones' steps."""
+    world.worker.terminate(group=False)
+    world.worker.start(WORKER_OVERLAP="yes")
+    yield world
+    world.media.come_back()
+    world.worker.terminate(group=False)
+    world.worker.start()
+
+
+def wait_for_last_step(job):
+    def has_drawn():
+        progress = json.loads(str(redis_client().get(job_progress(job.id)) or "{}"))
+        return progress.get("step") == job.steps
+
+    wait_until(has_drawn, "the last step")
+
+
+def test_a_picture_waits_for_a_store_that_is_away(overlapping):
+    [job] = submit(make_rich("alice"), **QUICK)
+    wait_until(lambda: read_job(job.id).status == "completed", "a warm model")
+    overlapping.media.leave()
+    [job] = submit(make_rich("bob"), **QUICK)
+    wait_for_last_step(job)
+    # Longer than a lease, which is renewed meanwhile.
+    time.sleep(1.5 * LEASE_SECONDS)
+    assert (read_job(job.id).status, read_job(job.id).attempt) == ("in_progress", 1)
+    overlapping.media.come_back()
+    [job] = wait_for_end(job)
+    assert (job.status, job.attempt) == ("completed", 1)
+
+
+def test_a_child_killed_while_a_picture_is_being_saved_loses_nothing(overlapping):
+    [job] = submit(make_rich("alice"), **QUICK)
+    wait_until(lambda: read_job(job.id).status == "completed", "a warm model")
+    overlapping.media.leave()
+    [job] = submit(make_rich("bob"), **QUICK)
+    wait_for_last_step(job)
+    overlapping.worker.kill_child()
+    overlapping.media.come_back()
+    [job] = wait_for_end(job)
+    assert (job.status, job.attempt) == ("completed", 2)
+    with acting_as(SERVICE):
+        assert Image.objects.filter(job_id=job.id).count() == 1

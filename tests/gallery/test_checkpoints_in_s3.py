@@ -29,7 +29,7 @@ def test_a_model_comes_from_s3_and_a_cut_one_by_its_last_bytes(use_s3, cache, tm
         "before-call.s3.GetObject",
         lambda params, **rest: asked.append(params["headers"].get("Range")),
     )
-    assert files_in(cache.ensure(model)) == CONTENT
+    assert files_in(cache.ensure(model).path) == CONTENT
     assert asked.count("bytes=70000-") == 1
 
 

@@ -104,7 +104,7 @@ def _download(mouth, root, model, size, pause, stay) -> None:
     local.CHUNK = size
     LocalStore.read = slowly
     cache = ModelCache(root, 10**9)
-    path = cache.ensure(model)
+    path = cache.ensure(model).path
     mouth.send(("ready", str(path), time.monotonic()))
     # The cache holds the model for as long as it is there itself.
     time.sleep(stay)

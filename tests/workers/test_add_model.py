@@ -26,13 +26,16 @@ from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from tests.cast import make_user
 from tests.workers.engine import checkpoints, single_files
 from tests.workers.model_files import files_in
-from workers.checkpoint_sources import HUB_IGNORED, HUB_PATTERNS
+from workers.checkpoints import describe_files
 from workers.engine.engine import Engine
 from workers.engine.facts import inspect_model
+from workers.engine.single_files import NEEDS
+from workers.management.commands.add_model import COMPANION_PARTS
 from workers.model_cache import ModelCache
 from workers.runner import Runner
 
 pytestmark = pytest.mark.django_db
+TOKENS = "tokenizer"
 committed = pytest.mark.django_db(transaction=True)
 
 
@@ -91,13 +94,15 @@ def test_a_folder_is_stored_registered_and_told_in_one_line(folder, store):
 
 def test_what_was_added_comes_back_from_the_cache_as_it_was(folder, single, tmp_path):
     add(folder, "folder")
-    add(single, "single")
+    add(single, "single", companion=str(folder))
     of_file, of_folder = (
         ModelCache(tmp_path / "cache", 10**9).ensure(model)
         for model in sorted(models(), key=lambda model: model.name == "folder")
     )
-    assert inspect_model(of_folder) == inspect_model(folder)
-    assert of_file.read_bytes() == single.read_bytes()
+    assert inspect_model(of_folder.path) == inspect_model(folder)
+    assert of_file.path.read_bytes() == single.read_bytes()
+    beside = {f"tokenizer/{path}": x for path, x in files_in(folder / TOKENS).items()}
+    assert files_in(of_file.companion) == beside
 
 
 def test_a_checkpoint_of_the_store_is_added_by_its_key(folder, single, store, settings):
@@ -105,10 +110,11 @@ def test_a_checkpoint_of_the_store_is_added_by_its_key(folder, single, store, se
         store.put(f"incoming/pipe/{path}", content, content_type="x/x")
     store.put("incoming/one.safetensors", single.read_bytes(), content_type="x/x")
     add("s3://incoming/pipe/", "folder")
-    add(f"s3://{settings.STORAGE_BUCKET}/incoming/one.safetensors", "single")
+    key = f"s3://{settings.STORAGE_BUCKET}/incoming/one.safetensors"
+    add(key, "single", companion="s3://incoming/pipe")
     of_folder, of_file = models()
     assert of_folder.sha256_hash == inspect_model(folder).sha256
-    assert of_file.sha256_hash == inspect_model(single).sha256
+    assert of_file.sha256_hash == describe_files(single, folder, (TOKENS,))[0].digest
 
 
 @pytest.mark.parametrize("source", ["s3://nothing/here", "s3://", "./none", "/none/x"])
@@ -132,6 +138,25 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"\0" * 100)
     assert "refused: " in refusal(path)
+
+
+def test_a_single_file_says_what_it_lacks(single, store):
+    said = refusal(single)
+    assert "a single file of sd15 holds no tokenizer" in said
+    assert "--companion" in said
+    assert stored(store) == []
+
+
+def test_a_companion_that_has_it_neither_is_refused(single, tmp_path, store):
+    said = refusal(single, companion=str(tmp_path))
+    assert "the companion has no tokenizer either" in said
+    assert stored(store) == []
+
+
+def test_what_a_base_may_lack_is_fetched_of_a_companion():
+    assert {base: set(needs) for base, needs in NEEDS.items()} == {
+        base: set(parts) for base, parts in COMPANION_PARTS.items()
+    }
 
 
 def test_a_model_of_another_base_is_refused_before_it_is_stored(folder, store):
@@ -174,7 +199,8 @@ def test_a_model_that_staff_switched_off_stays_off(folder):
 def test_other_weights_never_take_a_name_that_means_something(folder, single, store):
     add(folder)
     before = stored(store)
-    assert refusal(single) == f"{single}: Another model has this name."
+    said = refusal(single, companion=str(folder))
+    assert said == f"{single}: Another model has this name."
     assert models()[0].sha256_hash == inspect_model(folder).sha256
     assert stored(store) == before
 
@@ -203,30 +229,6 @@ def test_an_upload_that_was_cut_is_gone_on_with(folder, store, monkeypatch):
     assert len(models()) == 1
 
 
-def test_of_a_hub_repository_only_what_a_pipeline_needs_is_taken():
-    from huggingface_hub.utils import filter_repo_objects
-
-    wanted = [
-        "model_index.json",
-        "unet/config.json",
-        "unet/diffusion_pytorch_model.safetensors",
-        "tokenizer/merges.txt",
-        "tokenizer_2/spiece.model",
-    ]
-    unwanted = [
-        "README.md",
-        "v1-5-pruned.safetensors",
-        "pipeline.py",
-        "unet/code.py",
-        "unet/diffusion_pytorch_model.bin",
-        "safety_checker/model.safetensors",
-    ]
-    taken = filter_repo_objects(
-        wanted + unwanted, allow_patterns=HUB_PATTERNS, ignore_patterns=HUB_IGNORED
-    )
-    assert list(taken) == wanted
-
-
 @committed
 def test_of_two_who_register_one_name_at_once_one_wins():
     def register(digit):
@@ -251,6 +253,21 @@ def test_of_two_who_register_one_name_at_once_one_wins():
     (model,) = models()
     assert {answer for answer in answers if answer} == {model.sha256_hash}
     assert answers.count(None) == 2
+
+
+@committed
+def test_a_single_file_draws_with_what_its_companion_gives(folder, single, tmp_path):
+    add(single, companion=str(folder))
+    alice = make_user("alice")
+    spec = GenerationSpec(model="tiny", prompt="a star", width=64, height=64, steps=2)
+    with acting_as(user_actor(alice.id)):
+        (job,) = submit_jobs(user=alice, spec=spec)
+    runner = Runner(Engine(), ModelCache(tmp_path / "cache", 10**9), [Tier.FREE.value])
+    runner.register("test")
+    assert runner.run_next()
+    with acting_as(user_actor(alice.id)):
+        job = GenerationJob.objects.get(id=job.id)
+    assert (job.status, job.error_message) == ("completed", None)
 
 
 @committed

@@ -79,12 +79,12 @@ def cached(root):
 
 
 def test_a_new_model_comes_from_the_store_file_by_file(store, cache):
-    assert files_in(cache.ensure(publish(store))) == CONTENT
+    assert files_in(cache.ensure(publish(store)).path) == CONTENT
 
 
 def test_a_single_file_is_given_as_that_file(store, cache):
     model = publish(store, content={"x.safetensors": b"weights"}, form="file")
-    path = cache.ensure(model)
+    path = cache.ensure(model).path
     assert (path.name, path.read_bytes()) == ("x.safetensors", b"weights")
 
 
@@ -188,7 +188,7 @@ def test_a_download_killed_in_the_middle_is_finished_by_the_next(
     assert 0 < half < len(CONTENT[WEIGHTS])
     # Its lock in Redis outlives it, on this machine nobody waits ten minutes for that.
     redis_client().delete(model_download_lock(model.name))
-    assert files_in(cache.ensure(model)) == CONTENT
+    assert files_in(cache.ensure(model).path) == CONTENT
     assert ("weights.safetensors", half) in reads
     assert cached(root) == {model.sha256_hash}
 
@@ -204,15 +204,15 @@ def test_a_half_file_of_other_bytes_is_begun_anew(store, cache, root, debris):
     left = root / f"{model.sha256_hash}.partial" / "files" / WEIGHTS
     left.parent.mkdir(parents=True)
     left.write_bytes(debris)
-    assert files_in(cache.ensure(model)) == CONTENT
+    assert files_in(cache.ensure(model).path) == CONTENT
 
 
 @pytest.mark.parametrize("lost", [WEIGHTS, "model_index.json"])
 def test_a_model_that_lost_bytes_on_disk_is_made_whole(store, cache, lost):
     model = publish(store)
-    folder = cache.ensure(model)
+    folder = cache.ensure(model).path
     (folder / lost).write_bytes(CONTENT[lost][:5])
-    assert files_in(cache.ensure(model)) == CONTENT
+    assert files_in(cache.ensure(model).path) == CONTENT
 
 
 def test_two_processes_of_one_machine_download_once(store, root):
@@ -252,7 +252,7 @@ def test_without_the_lock_in_redis_they_would_download_at_once(
 def test_without_redis_everybody_downloads_for_themselves(store, cache, monkeypatch):
     nowhere = Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=1)
     monkeypatch.setattr("workers.model_lock.redis_client", lambda: nowhere)
-    assert files_in(cache.ensure(publish(store))) == CONTENT
+    assert files_in(cache.ensure(publish(store)).path) == CONTENT
 
 
 def test_a_store_that_is_away_is_an_error_that_another_try_may_not_meet(
@@ -270,7 +270,7 @@ def test_a_store_that_is_away_is_an_error_that_another_try_may_not_meet(
     assert not refused.value.permanent
     assert refused.value.code == "storage_unavailable"
     assert not redis_client().exists(model_download_lock(model.name))
-    assert files_in(cache.ensure(model)) == CONTENT
+    assert files_in(cache.ensure(model).path) == CONTENT
 
 
 def test_a_connection_that_breaks_goes_on_where_it_was(
@@ -289,7 +289,7 @@ def test_a_connection_that_breaks_goes_on_where_it_was(
             yield chunk
 
     monkeypatch.setattr(LocalStore, "read", cut_once)
-    assert files_in(cache.ensure(model)) == CONTENT
+    assert files_in(cache.ensure(model).path) == CONTENT
     assert starts == [0, 0, 40_000, 40_000]
 
 
@@ -392,3 +392,54 @@ def test_a_model_larger_than_the_cache_is_refused_for_good(three, small_cache):
     with pytest.raises(ModelTooLarge) as refused:
         small_cache(999).ensure(three[0])
     assert refused.value.permanent
+
+
+class Cancelled(Exception):
+    """What a check raises once nobody waits for the download any more."""
+
+
+def test_a_download_that_nobody_waits_for_ends_and_is_gone_on_with(
+    store, cache, root, monkeypatch, reads
+):
+    monkeypatch.setattr("gallery.object_stores.local.CHUNK", 20_000)
+    model, chunks = publish(store), []
+
+    def check():
+        chunks.append(None)
+        if len(chunks) > 4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        cache.ensure(model, check=check)
+    assert cached(root) == {f"{model.sha256_hash}.partial"}
+    assert not redis_client().exists(model_download_lock(model.name))
+    assert files_in(cache.ensure(model).path) == CONTENT
+    again = [start for name, start in reads if name == "weights.safetensors"]
+    assert again[0] == 0 < again[1]
+
+
+@pytest.mark.parametrize("same_machine", [True, False])
+def test_waiting_for_anothers_download_ends_too(
+    store, cache, root, tmp_path, same_machine
+):
+    model = publish(store)
+    place = root if same_machine else tmp_path / "other machine"
+    other = Downloader(place, model, size=1_000, pause=0.5)
+    other.wait_for("took", "weights")
+
+    def check():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        cache.ensure(model, check=check)
+    other.kill()
+
+
+def test_what_a_hub_brought_is_no_checkpoint_of_the_cache(three, root, small_cache):
+    kept = root / "incoming" / "someone--tiny"
+    cache = small_cache()
+    kept.mkdir(parents=True)
+    (kept / "weights.part").write_bytes(b"0" * 5000)
+    for model in three:
+        cache.ensure(model)
+    assert (kept / "weights.part").exists()

@@ -7,54 +7,18 @@ import json
 
 import pytest
 from django.core.files.storage import default_storage
-from django.core.management import call_command
 from PIL import Image as PillowImage
 
-from accounts.tiers import Tier
 from billing.models import CreditHold, CreditTransaction
 from gallery.models import Image
 from generation.models import GenerationJob, ModelSpeed, Worker
 from generation.services.lifecycle import cancel_job
-from generation.services.submit import submit_jobs
-from generation.specs import GenerationSpec
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.redis import job_progress, job_status, redis_client
 from tests.cast import make_user
-from tests.workers.engine import checkpoints
-from workers.engine.engine import Engine
-from workers.model_cache import ModelCache
-from workers.runner import Runner
+from tests.workers.jobs import submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def tiny_folder(tmp_path_factory):
-    return checkpoints.build("sd15", tmp_path_factory.mktemp("model") / "sd15")
-
-
-@pytest.fixture
-def studio(tiny_folder, tmp_path, settings):
-    """A runner, and a registered model in an empty store."""
-    settings.MEDIA_ROOT = tmp_path / "media"
-    call_command("add_model", str(tiny_folder), name="tiny", base="sd15", verbosity=0)
-    runner = Runner(Engine(), ModelCache(tmp_path / "cache", 10**9), list(Tier.values))
-    runner.register("test")
-    return runner
-
-
-def submit(user, seeds=(7,), **over):
-    spec = GenerationSpec(
-        model="tiny",
-        prompt="작은 별",
-        width=64,
-        height=64,
-        steps=2,
-        seeds=seeds,
-        **over,
-    )
-    with acting_as(user_actor(user.id)):
-        return submit_jobs(user=user, spec=spec)
 
 
 def test_a_submission_becomes_a_stored_picture_and_a_charge(studio):

@@ -6,11 +6,12 @@ one pass on another thread while the next one takes its steps.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -59,6 +60,11 @@ from workers.engine.specs import (
     Timings,
 )
 
+logger = logging.getLogger(__name__)
+
+# A model that needs the room of one whose pass is still being decoded waits for it.
+DECODING_PATIENCE = 60.0
+
 
 @dataclass(slots=True)
 class Denoised:
@@ -76,6 +82,15 @@ class Denoised:
         """For each picture, how many shared its forward pass."""
         sizes = (len(part) for part in self.work.parts)
         return tuple(size for size in sizes for _ in range(size))
+
+    @property
+    def may_overlap(self) -> bool:
+        """Whether it may be decoded beside the steps of another pass.
+
+        Parts of an offloaded model take turns on the device: decoding one would wait
+        for the steps, and the steps' model for its room.
+        """
+        return not self.work.model.offloaded
 
     def discard(self) -> None:
         """Give up the pass, for a caller that will not decode it."""
@@ -105,7 +120,9 @@ class Engine:
         self._precision = precision
         self._companions = dict(companions or {})
         budget = memory_budget_bytes or default_budget(self.device)
-        self._residency: Residency[LoadedModel] = Residency(budget)
+        self._residency: Residency[LoadedModel] = Residency(
+            budget, patience=DECODING_PATIENCE
+        )
         self._busy = threading.Lock()
         self._decode_stream = (
             torch.cuda.Stream(self.device.device)  # type: ignore[no-untyped-call]
@@ -188,14 +205,24 @@ class Engine:
         return result
 
     def warm_up(
-        self, model: Path, base: str, sizes: Iterable[tuple[int, int, int]]
+        self,
+        model: Path,
+        base: str,
+        sizes: Iterable[tuple[int, int, int]],
+        *,
+        sha256: str | None = None,
+        companion: Path | None = None,
     ) -> None:
         """Load a model before any job needs it, and compile its blocks where it pays.
 
         `sizes` are (batch, height, width). Only these run compiled afterwards.
         """
         for batch, height, width in sizes:
-            spec = _warm_up_spec(model, base, batch, height, width)
+            spec = replace(
+                _warm_up_spec(model, base, batch, height, width),
+                sha256=sha256,
+                companion=companion,
+            )
             with self._busy, _named_errors(), ExitStack() as hold:
                 loaded = self._model(spec, hold, _ignore)
                 check_size(loaded, spec)
@@ -203,6 +230,14 @@ class Engine:
                     hold.enter_context(_compiling(loaded, (batch, height, width)))
                 progress = Progress(spec.steps, _ignore, _never)
                 denoise_batch(loaded, spec, spec.seeds, progress, None, 0)
+
+    def could_hold(self, weight_bytes: int) -> bool:
+        """Whether so large a checkpoint can be served at all, told without opening it.
+
+        A GPU takes parts in turn. Weights stored at half precision may still prove too
+        large for a processor, which runs them at full.
+        """
+        return self.device.kind == "cuda" or weight_bytes <= self._residency.budget
 
     def memory(self) -> MemoryFacts:
         """Bytes that resident weights take, against the budget."""
@@ -225,7 +260,7 @@ class Engine:
     def _load(self, key: str, spec: PassSpec) -> LoadedModel:
         source = read_source(spec.model)
         _check_base(source.base, spec)
-        companion = self._companions.get(source.base)
+        companion = spec.companion or self._companions.get(source.base)
         settings = choose_settings(self.device, source.base, self._precision)
         size = planned_bytes(source, companion, settings)
         offloaded = self.device.kind == "cuda" and size > self._residency.budget
@@ -258,7 +293,11 @@ class Engine:
     ) -> PreviewPainter | None:
         if on_preview is None:
             return None
-        painter = PreviewPainter(model, on_preview, spec.height, spec.width)
+        try:
+            painter = PreviewPainter(model, on_preview, spec.height, spec.width)
+        except Exception:  # previews are a courtesy: the pass goes on
+            logger.exception("no previews of this model")
+            return None
         hold.callback(painter.close)
         return painter
 

@@ -45,6 +45,13 @@ class OutOfMemory(EngineError):
     code = "out_of_memory"
 
 
+class ModelsInUse(OutOfMemory):
+    """Other passes keep their models longer than this one can wait."""
+
+    code = "models_in_use"
+    permanent = False
+
+
 class DeviceLost(EngineError):
     """The accelerator's context is broken; the process must be started anew."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from workers.engine.errors import ModelRefused
-from workers.engine.folders import Folder, read_folder
+from workers.engine.folders import Folder, read_folder, weight_files
 from workers.engine.single_files import NEEDS, SingleFile, read_single_file
 from workers.engine.sizes import native_side
 from workers.engine.tensors import ITEM_BYTES, Header
@@ -98,6 +98,23 @@ def source_files(source: Source) -> tuple[Path, ...]:
         else:
             folder = source.path / part.name
             files.update(file for file in folder.iterdir() if file.is_file())
+    return tuple(sorted(files))
+
+
+def companion_files(companion: Path, needs: Iterable[str]) -> tuple[Path, ...]:
+    """The files of the parts that a single file lacks, sorted; raises ModelRefused."""
+    files: set[Path] = set()
+    for name in needs:
+        part = companion / name
+        if not part.is_dir():
+            raise ModelRefused(
+                f"the companion has no {name} either", code="companion_missing"
+            )
+        if name.startswith("tokenizer"):
+            files.update(file for file in part.iterdir() if file.is_file())
+        else:
+            files.add(part / "config.json")
+            files.update(weight_files(part)[0])
     return tuple(sorted(files))
 
 

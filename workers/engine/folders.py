@@ -166,12 +166,13 @@ def read_component(path: Path, name: str, class_name: str) -> Component:
             read_json(file)
         return Component(name, class_name, {}, (), None, ())
     config = read_json(folder / "config.json")
-    files, variant = _weight_files(folder)
+    files, variant = weight_files(folder)
     headers = tuple(read_header(file) for file in files)
     return Component(name, class_name, config, files, variant, headers)
 
 
-def _weight_files(folder: Path) -> tuple[tuple[Path, ...], str | None]:
+def weight_files(folder: Path) -> tuple[tuple[Path, ...], str | None]:
+    """The files to load of a component and their variant; raises ModelRefused."""
     for stem in ("diffusion_pytorch_model", "model"):
         for variant in (None, "fp16", "bf16"):
             tail = f".{variant}" if variant else ""

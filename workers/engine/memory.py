@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-from workers.engine.errors import OutOfMemory
+from workers.engine.errors import ModelsInUse, OutOfMemory
 
 T = TypeVar("T")
 _ALLOCATOR_SIGNS = (
@@ -44,13 +44,16 @@ class Residency(Generic[T]):
     """Loaded models by key. Threads may hold different models at once.
 
     A model in use is never dropped, so that one can be decoded while another takes
-    its steps.
+    its steps; who needs its room waits `patience` seconds for the end of that.
     """
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, *, patience: float = 0.0) -> None:
         self.budget = budget
+        self._patience = patience
         self._models: OrderedDict[str, _Resident[T]] = OrderedDict()
-        self._lock = threading.RLock()
+        # What is being built takes its room already.
+        self._building = 0
+        self._lock = threading.Condition(threading.RLock())
 
     def facts(self) -> MemoryFacts:
         with self._lock:
@@ -66,12 +69,26 @@ class Residency(Generic[T]):
             return resident.value
 
     def load(self, key: str, size: int, build: Callable[[], T]) -> T:
-        """Make room for `size` bytes, then build; raises OutOfMemory if it cannot."""
+        """Make room for `size` bytes, then build; raises OutOfMemory if it cannot.
+
+        Others go on meanwhile: to build may take minutes.
+        """
         with self._lock:
             self._make_room(size)
+            self._building += size
+        try:
             value = build()
+        except BaseException:
+            self._built(size)
+            raise
+        with self._lock:
+            self._built(size)
             self._models[key] = _Resident(value, size)
-            return value
+        return value
+
+    def _built(self, size: int) -> None:
+        with self._lock:
+            self._building -= size
 
     @contextmanager
     def using(self, key: str) -> Iterator[None]:
@@ -84,6 +101,7 @@ class Residency(Generic[T]):
         finally:
             with self._lock:
                 resident.users -= 1
+                self._lock.notify_all()
 
     def drop_others(self, key: str) -> int:
         """Drop every idle model but one; the number dropped."""
@@ -95,7 +113,8 @@ class Residency(Generic[T]):
             return self._drop(self._idle())
 
     def _used(self) -> int:
-        return sum(resident.size for resident in self._models.values())
+        held = sum(resident.size for resident in self._models.values())
+        return held + self._building
 
     def _idle(self) -> list[str]:
         return [name for name, held in self._models.items() if not held.users]
@@ -106,16 +125,20 @@ class Residency(Generic[T]):
                 f"the model needs {size} bytes, the budget is {self.budget}",
                 code="model_too_large",
             )
-        leaving: list[str] = []
+        if not self._lock.wait_for(lambda: self._could_free(size), self._patience):
+            raise ModelsInUse("models in use leave no room for another one")
         free = self.budget - self._used()
+        leaving: list[str] = []
         for name in self._idle():
             if free >= size:
                 break
             free += self._models[name].size
             leaving.append(name)
-        if free < size:
-            raise OutOfMemory("models in use leave no room for another one")
         self._drop(leaving)
+
+    def _could_free(self, size: int) -> bool:
+        idle = sum(self._models[name].size for name in self._idle())
+        return self.budget - self._used() + idle >= size
 
     def _drop(self, names: list[str]) -> int:
         for name in names:

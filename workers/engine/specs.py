@@ -42,7 +42,8 @@ class PassSpec:
 
     `guidance` None means no guidance. `sha256` is the checkpoint's digest as
     `inspect_model` gives it; when the caller has verified it already, the engine does
-    not read the file a second time to compute it.
+    not read the file a second time to compute it. `companion` is a folder that gives
+    what this single file lacks, instead of the engine's own for the base.
     """
 
     model: Path
@@ -56,6 +57,7 @@ class PassSpec:
     seeds: tuple[int, ...]
     negative_prompt: str | None = None
     sha256: str | None = None
+    companion: Path | None = None
 
     def check(self) -> None:
         """Refuse what no model of this base could run; raises SpecRefused."""

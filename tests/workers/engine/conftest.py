@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.workers.engine import checkpoints, single_files
 from workers.engine.engine import Engine
@@ -24,15 +23,6 @@ def pytest_collection_modifyitems(items):
         if here in Path(item.path).parents:
             for warning in LIBRARY_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Threads of tiny layers wait for each other longer than they work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Lazily(UserDict):
