@@ -48,8 +48,8 @@ def measure(*, small: bool, size: Size | None = None) -> list[Ratio]:
             name="settled jobs a second",
             unit="1/s",
             goal=">= 0.5",
-            note=f"settle_hold as the service, {size.clients} processes; pgbench with "
-            "the recorded statements, as many clients",
+            note=f"settle_hold as the service, {size.clients} processes, each of which "
+            "also tells Redis; pgbench with the recorded statements, as many clients",
         ),
         settle.meter.ratio(),
         complete.run(_complete_many).ratio(
