@@ -58,7 +58,9 @@ class Meter:
     ) -> float:
         before = spent_seconds()
         rate = measure()
-        figures.append((spent_seconds() - before) / calls * 1000)
+        # Less than a tick cannot be told.
+        spent = max(spent_seconds() - before, 1 / TICKS_A_SECOND)
+        figures.append(spent / calls * 1000)
         return rate
 
 
