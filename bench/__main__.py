@@ -35,7 +35,6 @@ def run() -> int:
     unknown = set(options.subjects) - set(SUBJECTS)
     if unknown:
         parser.error(f"no such subject: {', '.join(sorted(unknown))}")
-    records = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     failed = False
     with open_servers():
         for subject in options.subjects or SUBJECTS:
@@ -43,10 +42,12 @@ def run() -> int:
             record = measure_apart(subject, small=options.small)
             failed |= record is None
             if record is not None:
-                records[subject] = record
-                keep(records)
+                # Read again: somebody may be measuring another subject.
+                keep(kept_records() | {subject: record})
     missed = any(
-        row["met"] is False for record in records.values() for row in record["ratios"]
+        row["met"] is False
+        for record in kept_records().values()
+        for row in record["ratios"]
     )
     return int(failed or missed)
 
@@ -64,6 +65,10 @@ def measure_apart(subject: str, *, small: bool) -> dict[str, Any] | None:
         record: dict[str, Any] = json.loads(path.read_text())
     today = datetime.now(UTC).date().isoformat()
     return {**record, "small": small, "date": today}
+
+
+def kept_records() -> dict[str, Any]:
+    return dict(json.loads(RESULTS.read_text())) if RESULTS.exists() else {}
 
 
 def keep(records: dict[str, Any]) -> None:

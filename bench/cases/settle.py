@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.pool import Pool
 
 from bench.clients import Work, open_clients, rate_of
 from bench.filling import (
@@ -15,6 +16,7 @@ from bench.filling import (
     open_administrator,
 )
 from bench.finishing import finish
+from bench.processors import Meter
 from bench.report import Ratio, Rounds
 from bench.statements import record_statements, run_pgbench, script_of
 from billing.services.holds import settle_hold
@@ -46,15 +48,17 @@ def measure(*, small: bool, size: Size | None = None) -> list[Ratio]:
             name="settled jobs a second",
             unit="1/s",
             goal=">= 0.5",
-            note=f"settle_hold as the service, {size.clients} processes; pgbench with "
-            "the recorded statements, as many clients",
+            note=f"settle_hold as the service, {size.clients} processes, each of which "
+            "also tells Redis; pgbench with the recorded statements, as many clients",
         ),
+        settle.meter.ratio(),
         complete.run(_complete_many).ratio(
             name="completed jobs a second",
             unit="1/s",
             note="complete_job with picture row, settlement, queue place and wake-up; "
             "pgbench with the recorded statements (events are not SQL)",
         ),
+        complete.meter.ratio(),
     ]
 
 
@@ -87,6 +91,7 @@ class _Case:
         self._call = call
         self._size = size
         self._next = first
+        self.meter = Meter()
 
     def run(self, work: Work) -> Rounds:
         script, clients = self._script(), self._size.clients
@@ -95,15 +100,17 @@ class _Case:
             rate_of(pool, work, clients=clients, first=self._rows(8), each=2)
             return Rounds.alternate(
                 self._size.rounds,
-                lambda: rate_of(
-                    pool,
-                    work,
-                    clients=clients,
-                    each=self._size.each,
-                    first=self._rows(self._size.each * clients),
-                ),
+                lambda: self._ours(pool, work),
                 lambda: self._pgbench(script),
             )
+
+    def _ours(self, pool: Pool, work: Work) -> float:
+        each, clients = self._size.each, self._size.clients
+        first = self._rows(each * clients)
+        return self.meter.ours(
+            lambda: rate_of(pool, work, clients=clients, each=each, first=first),
+            each * clients,
+        )
 
     def _script(self) -> str:
         first = self._rows(2)
@@ -123,8 +130,11 @@ class _Case:
             analyze(admin)
         self._next += each
         variables = {"base": base, "first_user": 0}
-        return run_pgbench(
-            script, clients=clients, transactions=each, variables=variables
+        return self.meter.other(
+            lambda: run_pgbench(
+                script, clients=clients, transactions=each, variables=variables
+            ),
+            each * clients,
         )
 
     def _rows(self, count: int) -> int:

@@ -21,6 +21,7 @@ from bench.filling import (
     open_administrator,
 )
 from bench.http_client import HttpClient, post_request
+from bench.processors import Meter
 from bench.programs import open_web
 from bench.report import Ratio, Rounds
 from bench.statements import record_statements, run_pgbench, script_of
@@ -56,19 +57,25 @@ def measure(*, small: bool) -> list[Ratio]:
     script = _script()
     tokens = [_token(FIRST + client) for client in range(size.clients)]
     base = iter(range(2 * FIRST, 9 * FIRST, 100_000_000))
+    meter = Meter()
     with open_web() as port, open_clients(size.clients) as pool:
         work = partial(_submit_many, port, tokens)
         rate_of(pool, work, clients=size.clients, first=0, each=5, apart=1)
+        submit_all = partial(
+            rate_of, pool, work, clients=size.clients, first=0, each=size.each, apart=1
+        )
+        send_all = partial(
+            run_pgbench, script, clients=size.clients, transactions=size.each
+        )
+        calls = size.clients * size.each
         rounds = Rounds.alternate(
             size.rounds,
-            lambda: rate_of(
-                pool, work, clients=size.clients, first=0, each=size.each, apart=1
-            ),
-            lambda: run_pgbench(
-                script,
-                clients=size.clients,
-                transactions=size.each,
-                variables={"base": next(base), "first_user": FIRST + 100},
+            lambda: meter.ours(submit_all, calls),
+            lambda: meter.other(
+                lambda: send_all(
+                    variables={"base": next(base), "first_user": FIRST + 100}
+                ),
+                calls,
             ),
         )
     return [
@@ -79,7 +86,8 @@ def measure(*, small: bool) -> list[Ratio]:
             note=f"POST {PATH} by access token, one uvicorn process as `make run` has "
             f"it, {size.clients} clients; pgbench with the recorded statements, as "
             "many clients",
-        )
+        ),
+        meter.ratio(),
     ]
 
 

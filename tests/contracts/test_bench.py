@@ -13,7 +13,9 @@ def test_settlements_are_measured_beside_their_own_statements():
     ratios = settle.measure(small=True, size=settle.TINIEST)
     assert [ratio.name for ratio in ratios] == [
         "settled jobs a second",
+        "  processor time of one",
         "completed jobs a second",
+        "  processor time of one",
     ]
     assert all(ratio.ours > 0 and ratio.other > 0 for ratio in ratios)
 

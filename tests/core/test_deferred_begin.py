@@ -140,6 +140,24 @@ def test_many_statements_at_once_are_one_transaction(alice):
     assert name_of(alice) is None
 
 
+def close_before_anything_is_asked() -> None:
+    with acting_as(SERVICE):
+        connection.close()
+
+
+def test_whoever_gets_the_connection_next_begins_nothing_of_the_last(alice, tmp_path):
+    connection.close()
+    # One connection is left in the pool: the next one to ask gets the same.
+    with traced_pool(tmp_path):
+        close_before_anything_is_asked()
+        connection.connect()
+        found = ask()[:2]
+        status = connection.connection.info.transaction_status.name
+        connection.close()
+    assert found in {("app_user", ""), ("app_user", None)}
+    assert status == "IDLE"
+
+
 def test_a_transaction_that_asked_nothing_leaves_nothing_behind(alice):
     with acting_as(SERVICE):
         pass

@@ -107,16 +107,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._defer_begin(actor)
         return True
 
+    # Where nothing was asked there is no transaction to end; and whoever gets the
+    # connection from the pool next must not begin what was put off here.
+
     def _commit(self) -> Any:
-        # Nothing was asked: there is no transaction to end.
-        if self.connection is not None:
-            self.connection.deferred_begin = ""
+        self._forget_begin()
         return super()._commit()  # type: ignore[misc]  # untyped in the stubs
 
     def _rollback(self) -> Any:
+        self._forget_begin()
+        return super()._rollback()  # type: ignore[misc]  # untyped in the stubs
+
+    def _close(self) -> Any:
+        self._forget_begin()
+        return super()._close()  # type: ignore[misc]  # untyped in the stubs
+
+    def _forget_begin(self) -> None:
         if self.connection is not None:
             self.connection.deferred_begin = ""
-        return super()._rollback()  # type: ignore[misc]  # untyped in the stubs
 
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
