@@ -183,8 +183,10 @@ class Worker:
         return time.monotonic() - begun
 
     def stop(self) -> None:
+        """End it and its child, if it has one by now."""
         if self._process is not None and self._process.poll() is None:
-            self.kill()
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait(timeout=20)
 
 
 class Media:
