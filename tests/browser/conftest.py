@@ -53,6 +53,12 @@ def database(django_db_setup, django_db_blocker):
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fresh_pool():
+    """One pool for all modules: the worker's thread outlives them, and would meet a
+    closed one."""
+
+
 @pytest.fixture(scope="session")
 def model(database, tmp_path_factory):
     """A true pipeline of tiny width: real pictures, and quick ones."""

@@ -41,6 +41,14 @@ def test_a_phone_shows_every_page_without_sideways_scrolling(studio):
         assert content <= window, path
 
 
+def tab_to(page, selector):
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("(s) => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"{selector} cannot be reached")
+
+
 def test_the_keyboard_alone_makes_and_opens_a_picture(studio):
     one = studio()
     page = one.page
@@ -50,12 +58,13 @@ def test_the_keyboard_alone_makes_and_opens_a_picture(studio):
     page.keyboard.press("Tab")
     expect(page.locator("#prompt")).to_be_focused()
     page.keyboard.type("by hand")
+    for field, value in {"#width": "64", "#height": "64", "#steps": "2"}.items():
+        tab_to(page, field)
+        page.keyboard.press("Control+A")
+        page.keyboard.type(value)
     page.keyboard.press("Control+Enter")
     one.expect_done()
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('.tile-frame a')"):
-            break
+    tab_to(page, ".tile-frame a")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("by hand")
 

@@ -96,4 +96,6 @@ const waiting = sessionStorage.getItem(DOOMED);
 if (waiting) doom(waiting);
 addEventListener("pagehide", destroy);
 find("#wall-error button").addEventListener("click", load);
-new IntersectionObserver(load, { rootMargin: "800px" }).observe(find("#sentinel"));
+// Told of the end's coming and of its going: only the coming asks for more.
+const look = ([end]) => end.isIntersecting && load();
+new IntersectionObserver(look, { rootMargin: "800px" }).observe(find("#sentinel"));
