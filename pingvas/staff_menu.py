@@ -44,6 +44,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_ICON": _mark,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _mark}],
     "STYLES": [_style],
+    "SHOW_LANGUAGES": True,
     "LOGIN": {"form": "accounts.admin_forms.StaffSignInForm"},
     "DASHBOARD_CALLBACK": "generation.dashboard.show_dashboard",
     "SIDEBAR": {

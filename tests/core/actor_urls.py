@@ -12,7 +12,7 @@ from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template import engines
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import include, path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -135,6 +135,8 @@ def ask_user(get_response: GetResponse) -> GetResponse:
 
 
 urlpatterns = [
+    # The console has a switch of languages.
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/whoami", admin.site.admin_view(whoami)),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),

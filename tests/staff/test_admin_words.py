@@ -99,4 +99,12 @@ def test_korean_staff_read_korean_lists_filters_and_rows():
     assert "무료 월 지급" in page(row_page(rows.user))
     assert "활성" in page(row_page(rows.subscription))
     assert "Active" not in page(list_page(Subscription))
-    assert "모델을 불러오는 중" not in page(reverse("admin:index"))
+
+
+@pytest.mark.django_db
+def test_staff_switch_the_language_in_the_console_itself():
+    boss = staff_client("dana", superuser=True)
+    dashboard = reverse("admin:index")
+    assert f'action="{reverse("set_language")}"' in boss.get(dashboard).content.decode()
+    boss.post(reverse("set_language"), {"language": "ko", "next": dashboard})
+    assert "대시보드" in boss.get(dashboard).content.decode()
