@@ -54,7 +54,7 @@ MADE = (
     *(_("idempotency key"), _("is active"), _("is official"), _("is public")),
     *(_("is staff"), _("job"), _("kind"), _("last login")),
     *(_("lease expires at"), _("lemon squeezy id"), _("metadata"), _("min tier")),
-    *(_("model"), _("name"), _("negative prompt"), _("oauth id")),
+    *(_("model"), _("name"), _("native side"), _("negative prompt"), _("oauth id")),
     *(_("oauth provider"), _("pass size"), _("password"), _("priority")),
     *(_("prompt"), _("queued at"), _("quoted credits"), _("request id")),
     *(_("resolved at"), _("resolved seed"), _("retried from"), _("s3 bucket")),

@@ -33,6 +33,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # Long enough to be hit in the middle of its steps.
 SLOW = {"model": MODEL, "width": 128, "height": 128, "steps": 60}
+# Still at its steps when a worker has heard that it shall stop.
+LONG = {"model": MODEL, "width": 192, "height": 192, "steps": 150}
 QUICK = {"model": MODEL, "width": 64, "height": 64, "steps": 2}
 
 
@@ -140,7 +142,7 @@ def test_postgresql_restarted_under_load_loses_no_job(world):
 
 @pytest.mark.parametrize("group", [False, True])
 def test_a_worker_that_is_told_to_stop_gives_its_job_back_untried(world, group):
-    [slow] = submit(make_rich("alice"), **SLOW)
+    [slow] = submit(make_rich("alice"), **LONG)
     wait_for_step(slow)
     seconds = world.worker.terminate(group=group)
     try:

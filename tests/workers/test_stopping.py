@@ -102,10 +102,10 @@ def same_number():
 
 def test_the_attempt_before_writes_nothing_of_one_with_the_same_number(same_number):
     before, after = same_number
+    for write in (return_job, lambda it: fail_job(it, code="x", message="x")):
+        with pytest.raises(StaleAttempt), acting_as(SERVICE):
+            write(before)
     with acting_as(SERVICE):
-        for write in (return_job, lambda it: fail_job(it, code="x", message="x")):
-            with pytest.raises(StaleAttempt):
-                write(before)
         assert renew_leases([before]).held == frozenset()
         assert renew_leases([after]).held == {after.job_id}
 
