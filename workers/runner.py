@@ -63,7 +63,7 @@ class Runner:
     """Runs one pass at a time, whoever asks: a Celery message or the idle look.
 
     With `overlap` the next pass takes its steps while the last one is decoded, encoded,
-    uploaded and settled; by default where the device is not the processor itself.
+    uploaded and settled.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Runner:
         *,
         models: Sequence[str] = (),
         board: StopBoard | None = None,
-        overlap: bool | None = None,
+        overlap: bool = False,
     ) -> None:
         self.worker_id = uuid4()
         self._engine = engine
@@ -83,8 +83,7 @@ class Runner:
         self._board = board or StopBoard()
         self._serving = Serving(engine, cache, models)
         self._busy = threading.Lock()
-        beside = engine.device.kind == "cuda" if overlap is None else overlap
-        self._finisher = Finisher(beside=beside)
+        self._finisher = Finisher(beside=overlap)
         self._clock = StepClock()
         self._store = StoreWatch()
         self._warm: list[str] = []

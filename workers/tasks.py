@@ -53,6 +53,17 @@ def run_next(job_id: str | None = None, user_id: str | None = None) -> bool:
         return _Child.runner.run_next()
 
 
+def may_overlap(choice: str, device: str) -> bool:
+    """Whether a pass is finished beside the next one's steps, for WORKER_OVERLAP.
+
+    By itself wherever something is left to do it: the processor beside a GPU, or a
+    second core (figures in bench/ENGINE.md).
+    """
+    if choice != "auto":
+        return choice == "yes"
+    return device == "cuda" or len(os.sched_getaffinity(0)) > 1
+
+
 @worker_process_init.connect
 def start_child(**kwargs: object) -> None:
     """Load torch here, in the child: the parent never touches the device."""
@@ -62,13 +73,14 @@ def start_child(**kwargs: object) -> None:
     from workers.model_cache import ModelCache
     from workers.runner import Runner
 
+    engine = Engine()
     runner = Runner(
-        Engine(),
+        engine,
         ModelCache(),
         settings.WORKER_TIERS,
         models=settings.WORKER_MODELS,
         board=BOARD,
-        overlap={"yes": True, "no": False}.get(settings.WORKER_OVERLAP),
+        overlap=may_overlap(settings.WORKER_OVERLAP, engine.device.kind),
     )
     runner.register(f"{socket.gethostname()}:{os.getpid()}")
     _Child.runner = runner

@@ -17,6 +17,7 @@ from workers.engine.engine import Engine
 from workers.engine.errors import DeviceLost
 from workers.engine.memory import Residency
 from workers.finishing import Finisher, StepClock
+from workers.tasks import may_overlap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 30.0
@@ -207,3 +208,20 @@ def test_no_progress_is_told_after_the_end(open_runner, monkeypatch):
     submit(make_rich("alice"), steps=8)
     assert open_runner().run_next()
     assert told == ["step"] * 8 + ["end"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "device", "cores", "beside"),
+    [
+        ("auto", "cuda", 1, True),
+        ("auto", "cpu", 2, True),
+        ("auto", "cpu", 1, False),
+        ("no", "cuda", 8, False),
+        ("yes", "cpu", 1, True),
+    ],
+)
+def test_a_pass_is_finished_beside_the_next_where_something_is_left_to_do_it(
+    monkeypatch, choice, device, cores, beside
+):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    assert may_overlap(choice, device) is beside
