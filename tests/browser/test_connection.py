@@ -115,7 +115,7 @@ def test_signing_out_in_one_tab_ends_the_other(enter, newcomer):
 def test_more_can_be_asked_for_while_one_runs_but_not_by_clicking_twice(studio):
     one = studio()
     page = one.page
-    one.ask("the first", steps=SLOW_STEPS)
+    one.ask("the first", steps=SLOW_STEPS, side=192)
     page.locator("#generate").dblclick()
     one.expect_running()
     expect(page.locator("article.job")).to_have_count(1)
