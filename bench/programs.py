@@ -22,10 +22,10 @@ START_SECONDS = 120
 
 
 @contextmanager
-def open_web() -> Iterator[int]:
-    """The web process on a port of its own, once it answers."""
+def open_web(processes: int = 1) -> Iterator[int]:
+    """The web's processes on a port of their own, once one of them answers."""
     port = keep_port(_folder() / "web-port")
-    with open_program("web", port=port):
+    with open_program("web", port=port, WEB_CONCURRENCY=str(processes)):
         wait_until(lambda: _answers(port), what="the web process")
         yield port
 
