@@ -6,8 +6,12 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.views.generic import TemplateView
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from pingvas.core.static_files import modules_of
 
@@ -52,6 +56,36 @@ class Page(TemplateView):
 
 class SignedInPage(LoginRequiredMixin, Page):
     """A page of the studio itself; others are led to the sign-in page."""
+
+
+class GrowingPage(SignedInPage):
+    """A page with a list that htmx makes longer: it asks for the same address again,
+    and gets `part_name` alone, the next rows of the list.
+    """
+
+    part_name = ""
+
+    @property
+    def is_part(self) -> bool:
+        return bool(HtmxDetails(self.request))
+
+    def get_template_names(self) -> list[str]:
+        return [self.part_name] if self.is_part else super().get_template_names()
+
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().dispatch(request, *args, **kwargs)
+        # One address, two answers: a browser must not show the part as the page.
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    def handle_no_permission(self) -> HttpResponseBase:  # type: ignore[override]
+        """Whoever was signed out meanwhile: the whole page moves, not its list."""
+        if not self.is_part:
+            return super().handle_no_permission()
+        page = HtmxDetails(self.request).current_url_abs_path or self.request.path
+        return guard(HttpResponseClientRedirect(redirect_to_login(page).url))
 
 
 def theme_of(request: HttpRequest) -> str:
