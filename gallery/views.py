@@ -26,12 +26,8 @@ class GalleryPage(GrowingPage):
     script = "gallery/gallery.js"
 
     def words(self) -> dict[str, str]:
-        return {
-            "unreachable": _("No connection. Try again."),
-            "unknown_error": _("Something went wrong. Try again."),
-            "deleted": _("Picture deleted."),
-            "undo": _("Undo"),
-        }
+        own = {"deleted": _("Picture deleted."), "undo": _("Undo")}
+        return super().words() | own
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = cast(User, self.request.user)

@@ -9,6 +9,7 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -59,18 +60,28 @@ class SignedInPage(LoginRequiredMixin, Page):
 
 
 class GrowingPage(SignedInPage):
-    """A page with a list that htmx makes longer: it asks for the same address again,
-    and gets `part_name` alone, the next rows of the list.
+    """A page with a list that htmx makes longer, by asking for the same address again.
+
+    It gets the template `part_name` alone, the next rows; without one the whole page,
+    to take the rows out of it.
     """
 
     part_name = ""
+
+    def words(self) -> dict[str, str]:
+        return {
+            "unreachable": _("No connection. Try again."),
+            "unknown_error": _("Something went wrong. Try again."),
+        }
 
     @property
     def is_part(self) -> bool:
         return bool(HtmxDetails(self.request))
 
     def get_template_names(self) -> list[str]:
-        return [self.part_name] if self.is_part else super().get_template_names()
+        if self.is_part and self.part_name:
+            return [self.part_name]
+        return super().get_template_names()
 
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any

@@ -21,9 +21,7 @@ from django.db import connection
 from playwright.sync_api import expect, sync_playwright
 
 from accounts.tiers import Tier
-from billing.services.grants import adjust_credits
-from pingvas.core.db.actor import SERVICE, acting_as
-from tests.browser.studio import Studio
+from tests.browser.studio import Studio, book
 from tests.browser.web import running_web
 from tests.cast import make_user
 from tests.workers.engine import checkpoints
@@ -163,10 +161,7 @@ def newcomer():
 @pytest.fixture
 def person(newcomer):
     """With credits enough for whatever this machine is measured to need."""
-    with acting_as(SERVICE):
-        adjust_credits(
-            user_id=newcomer.id, amount=100_000, reason="a test", staff_id=newcomer.id
-        )
+    book(newcomer, 100_000)
     return newcomer
 
 

@@ -1,8 +1,7 @@
-// The wall of pictures. htmx makes it longer as one scrolls; here it is said when that
-// fails, and a deleted picture can be had back.
+// The wall of pictures: a deleted one can be had back for a moment.
 
 import { api } from "../pingvas/js/api.js";
-import { find, setText, toast } from "../pingvas/js/dom.js";
+import { find, toast } from "../pingvas/js/dom.js";
 import { errorText, say } from "../pingvas/js/words.js";
 
 const UNDO_SECONDS = 6;
@@ -10,13 +9,7 @@ const UNDO_SECONDS = 6;
 const DOOMED = "pingvas.doomed";
 
 const wall = find("#wall");
-const fault = find("#wall-error");
 let doomed = null;
-
-function complain(words) {
-  setText(find("span", fault), say(words));
-  fault.hidden = false;
-}
 
 const tileOf = (id) => find(`#image-${CSS.escape(id)}`);
 
@@ -58,13 +51,8 @@ async function destroy() {
   }
 }
 
-wall.addEventListener("htmx:beforeRequest", () => (fault.hidden = true));
-wall.addEventListener("htmx:sendError", () => complain("unreachable"));
-wall.addEventListener("htmx:timeout", () => complain("unreachable"));
-wall.addEventListener("htmx:responseError", () => complain("unknown_error"));
 // The doomed one may be among those that just came.
 wall.addEventListener("htmx:afterSwap", () => (doomed ? show(doomed.id, false) : showEmpty()));
-addEventListener("online", () => fault.hidden || find("#try-again").click());
 addEventListener("pagehide", destroy);
 
 const waiting = sessionStorage.getItem(DOOMED);
