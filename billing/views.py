@@ -10,7 +10,7 @@ from accounts.models import User
 from billing.models import TransactionType
 from billing.selectors import transactions_for
 from billing.services.grants import read_balance
-from pingvas.core.pages import SignedInPage
+from pingvas.core.pages import GrowingPage
 
 ROWS = 30
 KINDS = {
@@ -22,7 +22,7 @@ KINDS = {
 }
 
 
-class CreditsPage(SignedInPage):
+class CreditsPage(GrowingPage):
     template_name = "billing/credits.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
