@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin_forms import AccountChangeForm, AccountCreationForm
+from accounts.admin_forms import AccountChangeForm, AccountCreationForm, GroupForm
 from accounts.models import User
 from pingvas.core.staff_admin import ChangedFieldsAdmin, StaffAdmin
 
@@ -148,7 +148,9 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, StaffAdmin[Group]):
+    form = GroupForm
     search_fields = ()
+    filter_horizontal = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Field
 from django.urls import reverse
 from django.utils import translation
 
+from accounts.admin_forms import ASKED_FOR
+from accounts.staff_groups import STAFF_GROUPS
 from billing.models import CreditHold, CreditTransaction, Subscription
 from generation.models import GenerationJob
 from pingvas.core import staff_words
@@ -108,3 +111,36 @@ def test_staff_switch_the_language_in_the_console_itself():
     assert f'action="{reverse("set_language")}"' in boss.get(dashboard).content.decode()
     boss.post(reverse("set_language"), {"language": "ko", "next": dashboard})
     assert "대시보드" in boss.get(dashboard).content.decode()
+
+
+@pytest.mark.django_db
+def test_rights_of_a_group_are_words_and_none_is_lost():
+    boss = staff_client("dana", superuser=True)
+    group = Group.objects.get(name="finance")
+    held = set(group.permissions.all()) | {_unasked()}
+    group.permissions.set(held)
+    page = boss.get(row_page(group), headers={"accept-language": "ko"})
+    words = page.content.decode()
+    for right in ("작업: 취소와 다시 실행", "거래: 크레딧 조정", "사용자: 보기"):
+        assert right in words, right
+    assert "Can view" not in words
+    assert "Can change" not in words
+    form = {"name": "finance", "permissions": [right.pk for right in held]}
+    boss.post(row_page(group), form)
+    assert set(group.permissions.all()) == held
+
+
+def _unasked():
+    """A right that no page asks for: only a group that has it shows it."""
+    return Permission.objects.get(codename="delete_session")
+
+
+def test_every_model_of_the_console_has_its_rights_to_give():
+    models = {model._meta.label_lower for model in admin.site._registry}
+    assert set(ASKED_FOR) == models
+    offered = {
+        f"{label.split('.')[0]}.{verb}_{label.split('.')[1]}"
+        for label, verbs in ASKED_FOR.items()
+        for verb in verbs
+    }
+    assert {right for rights in STAFF_GROUPS.values() for right in rights} <= offered
