@@ -50,18 +50,18 @@ def _credits(days: list[CreditDay]) -> dict[str, Any]:
     return {
         "granted": sum(granted),
         "used": sum(used),
-        "granted_chart": _chart(labels, gettext("Granted"), granted, 300),
-        "used_chart": _chart(labels, gettext("Used"), used, 700),
+        "granted_chart": _chart(labels, gettext("Granted"), granted, "granted"),
+        "used_chart": _chart(labels, gettext("Used"), used, "used"),
         "audit": get_last_audit(),
     }
 
 
-def _chart(labels: list[str], title: str, values: list[int], shade: int) -> str:
-    """Chart.js's data as JSON; `shade` of the console's primary colour."""
+def _chart(labels: list[str], title: str, values: list[int], colour: str) -> str:
+    """Chart.js's data as JSON; `colour` is one of the console's style sheet."""
     bars = {
         "label": title,
         "data": values,
-        "backgroundColor": f"var(--color-primary-{shade})",
+        "backgroundColor": f"var(--staff-{colour})",
         # Without it the bars have no scale.
         "displayYAxis": True,
     }

@@ -157,7 +157,9 @@ class DialogForm(_DialogForm):
             "", "<p>{}</p>", ((error,) for error in self.non_field_errors())
         )
         return (
-            format_html('<div class="staff-refusal">{}</div>', lines) if lines else ""
+            format_html('<div class="staff-refusal" role="alert">{}</div>', lines)
+            if lines
+            else ""
         )
 
     def refuse(self, error: PingvasError) -> None:
