@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
-from billing.overview import CreditDay, credits_by_day
+from billing.overview import CreditOverview, recent_credits
 from billing.services.audit_record import get_last_audit
 from generation.overview import (
     live_workers,
@@ -28,7 +28,7 @@ def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
     if user.has_perm("generation.view_generationjob"):
         context["queue"] = _queue()
     if user.has_perm("billing.view_credittransaction"):
-        context["credits"] = _credits(credits_by_day(CREDIT_DAYS))
+        context["credits"] = _credits(recent_credits(CREDIT_DAYS))
     return context
 
 
@@ -43,11 +43,14 @@ def _queue() -> dict[str, Any]:
     }
 
 
-def _credits(days: list[CreditDay]) -> dict[str, Any]:
+def _credits(overview: CreditOverview) -> dict[str, Any]:
+    days = overview.days
     labels = [f"{day.day:%m-%d}" for day in days]
     granted = [day.granted for day in days]
     used = [day.used for day in days]
     return {
+        "at": overview.at,
+        "days": [day for day in reversed(days) if day.granted or day.used],
         "granted": sum(granted),
         "used": sum(used),
         "granted_chart": _chart(labels, gettext("Granted"), granted, "granted"),
