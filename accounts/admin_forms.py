@@ -89,6 +89,13 @@ class AccountChangeForm(_OneSpelling, _ChangeForm):
         model = User
         fields = "__all__"
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Not there for those who may not set a password.
+        if "password" in self.fields:
+            widget: Any = self.fields["password"].widget
+            widget.template_name = "staff/password.html"
+
 
 # What each page of the console asks for; Django makes many more, which nothing reads.
 ASKED_FOR: dict[str, tuple[str, ...]] = {

@@ -16,7 +16,6 @@ export function nameRegions(root) {
     give(part, { "aria-label": word("search") }),
   );
   each(root, ".simplebar-content-wrapper", calmScroller);
-  each(root, ".staff-scroll", (box) => give(box, { tabindex: "0", role: "group" }));
   // Below the page's own heading comes a second one, not a third.
   each(root, "#changelist-filter h3", (title) => give(title, { "aria-level": "2" }));
   each(root, "[aria-describedby]", describe);
