@@ -98,7 +98,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     ordering = ("-created_at",)
     search_ids = ("id", "user_id", "batch_id")
     actions_detail = ("cancel", "retry")
-    readonly_fields = ("plan", "said_state", "size", "timeline")
+    readonly_fields = ("plan", "said_state", "size", "asked_seed", "timeline")
     # A coloured label is for lists alone.
     said_state = choice("status", _("Status"))
     when = moment("created_at")
@@ -115,7 +115,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
                     "steps",
                     "cfg_scale",
                     "sampler",
-                    "seed",
+                    "asked_seed",
                     "resolved_seed",
                 ),
             },
@@ -157,6 +157,10 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     @admin.display(description=_("Size"))
     def size(self, job: GenerationJob) -> str:
         return f"{job.width}×{job.height}"
+
+    @admin.display(description=_("seed"))
+    def asked_seed(self, job: GenerationJob) -> str:
+        return gettext("random") if job.seed < 0 else str(job.seed)
 
     @admin.display(description=_("Quote"))
     def quote(self, job: GenerationJob) -> int:

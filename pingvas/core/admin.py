@@ -68,7 +68,7 @@ class PeriodicTaskAdmin(StaffAdmin[Any]):
     readonly_fields = ("last_run_at", "total_run_count")
     last_run = moment("last_run_at", _("Last run (UTC)"))
 
-    @admin.display(description=_("Task Name"))
+    @admin.display(description=_("name"))
     def named(self, task: Any) -> str:
         return gettext(task.name)
 

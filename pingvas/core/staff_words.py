@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 # One and many of each.
 MODELS: dict[str, tuple[Promise, Promise]] = {
     "accounts.user": (_("user"), _("users")),
+    "auth.group": (_("staff group"), _("staff groups")),
     "billing.credithold": (_("hold"), _("holds")),
     "billing.credittransaction": (_("posting"), _("postings")),
     "billing.subscription": (_("subscription"), _("subscriptions")),
@@ -32,6 +33,7 @@ MODELS: dict[str, tuple[Promise, Promise]] = {
 }
 APPS: dict[str, Promise] = {
     "accounts": _("Accounts"),
+    "auth": _("Staff"),
     "billing": _("Credits"),
     "django_celery_beat": _("Schedule"),
     "gallery": _("Gallery"),

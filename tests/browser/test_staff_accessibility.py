@@ -164,8 +164,10 @@ def test_what_lies_over_a_page(desk, rows):
     desk.evaluate(AXE_SCRIPT)
     assert faults(desk) == []
     desk.keyboard.press("Escape")
+    expect(desk.get_by_role("dialog")).to_have_count(0)
 
     desk.keyboard.press("Control+k")
+    expect(desk.get_by_role("searchbox")).to_be_focused()
     desk.keyboard.type("user")
     expect(desk.get_by_role("dialog").get_by_role("link")).to_have_count(1)
     assert faults(desk) == []
@@ -180,3 +182,41 @@ def test_the_menus(desk, boss):
     desk.get_by_role("button", name="Show or hide the menu").click()
     expect(desk.get_by_role("dialog", name="Menu")).to_be_visible()
     assert faults(desk) == []
+
+
+LONG = "a-person-with-a-really-long-address-indeed"
+
+
+@pytest.fixture
+def long_names(database):
+    """What real lists have now and then: names that hardly end."""
+    user = make_user(
+        f"{LONG}{next(names)}", display_name="Aloysius Wolfeschlegelsteinhausen"
+    )
+    model = "stable-diffusion-xl-base-1.0-fp16-with-a-long-name"
+    figures = {"width": 1024, "height": 1536, "quoted_credits": 1234}
+    over = {"error_code": "deadline_exceeded", "completed_at": Now(), "model": model}
+    make_job(user.id, "failed", tier="enterprise", **figures, **over)
+    return user
+
+
+def test_nothing_lies_beyond_the_edge(desk, rows, long_names):
+    """Neither of the page on a phone nor of a list on a desktop."""
+    made, failed = rows
+    pages = [*map(list_page, LISTS), *map(row_page, (long_names, made.job, failed))]
+    beyond = []
+    for address in (reverse("admin:index"), *pages):
+        desk.goto(address)
+        for name, (width, height) in WIDTHS.items():
+            desk.set_viewport_size({"width": width, "height": height})
+            if width_of(desk, "html") > width:
+                beyond.append((address, name))
+        if desk.locator("#result_list").count():
+            table = width_of(desk, "#result_list")
+            if table > width_of(desk, ".simplebar-content:has(> #result_list)"):
+                beyond.append((address, "a column"))
+    assert beyond == []
+
+
+def width_of(page, selector):
+    return page.locator(selector).evaluate("(node) => node.scrollWidth")
