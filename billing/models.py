@@ -91,7 +91,7 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         start, end = self.current_period_start, self.current_period_end
-        return f"{self.tier}, {written(start)} – {written(end)}"
+        return f"{self.tier.capitalize()}, {written(start)} – {written(end)}"
 
 
 class CreditBalance(models.Model):

@@ -78,7 +78,7 @@ class PeriodicTaskAdmin(StaffAdmin[Any]):
 
     @admin.display(description=_("When"))
     def when(self, task: Any) -> str:
-        return schedule_words(task)
+        return str(task.interval or "") or crontab_words(task.crontab)
 
     @admin.display(description=_("Runs"))
     def runs(self, task: Any) -> int:
@@ -109,11 +109,10 @@ def _is_declared(task: Any) -> bool:
     return getattr(task, "description", "") == DESCRIPTION
 
 
-def schedule_words(task: Any) -> str:
+def crontab_words(plan: Any) -> str:
     """`every day at 04:00 UTC`; a plan of another shape in its own signs."""
-    plan = task.crontab
     if plan is None:
-        return str(task.interval or "")
+        return ""
     rest = (plan.day_of_month, plan.month_of_year, plan.day_of_week)
     daily = set(rest) == {"*"} and plan.hour.isdigit() and plan.minute.isdigit()
     if not daily:
@@ -132,5 +131,16 @@ class IntervalScheduleAdmin(StaffAdmin[Any]):
 
 @admin.register(CrontabSchedule)
 class CrontabScheduleAdmin(StaffAdmin[Any]):
+    list_display = ("when",)
     search_fields = ()
     fields = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+
+    @admin.display(description=_("When"))
+    def when(self, plan: Any) -> str:
+        return crontab_words(plan)
+
+    def get_object(self, *args: Any, **kwargs: Any) -> Any:
+        plan = super().get_object(*args, **kwargs)
+        if plan is not None:
+            plan.staff_title = crontab_words(plan)
+        return plan
