@@ -13,9 +13,9 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin_forms import AccountChangeForm, AccountCreationForm
+from accounts.admin_forms import AccountChangeForm, AccountCreationForm, GroupForm
 from accounts.models import User
-from pingvas.core.staff_admin import ChangedFieldsAdmin, StaffAdmin
+from pingvas.core.staff_admin import ChangedFieldsAdmin, StaffAdmin, moment
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm
@@ -43,9 +43,11 @@ class AccountAdmin(DjangoUserAdmin[User], ChangedFieldsAdmin[User]):
         "tier",
         "is_active",
         "is_staff",
-        "last_login",
-        "created_at",
+        "last_seen",
+        "joined",
     )
+    last_seen = moment("last_login", _("Last login (UTC)"))
+    joined = moment("created_at", _("Joined (UTC)"))
     list_filter = ("tier", "is_active", "is_staff")
     list_per_page = 50
     # The unique index; the table has none by age.
@@ -148,7 +150,16 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, StaffAdmin[Group]):
+    form = GroupForm
     search_fields = ()
+    filter_horizontal = ()
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The group by name: its ties to users and rights are rows without one."""
+        _named, _counts, lacking, protected = super().get_deleted_objects(objs, request)
+        members = User.objects.filter(groups__in=objs).distinct().count()
+        counts = {Group._meta.verbose_name_plural: len(objs), _("Members"): members}
+        return [str(group) for group in objs], counts, lacking, protected
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)

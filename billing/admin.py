@@ -36,6 +36,7 @@ from pingvas.core.staff_admin import (
     moment,
     row_or_404,
     run_dialog,
+    tier_name,
 )
 from pingvas.core.staff_words import in_words
 
@@ -126,20 +127,26 @@ class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
     # Two postings of one transaction have one time.
     ordering = ("-created_at", "-sequence")
     search_ids = ("id", "user_id", "job_id")
-    fields = (
-        "created_at",
-        "user",
-        "signed_amount",
-        "kind",
-        "balance_after",
-        "sequence",
-        "adjusted_by",
-        "description",
-        "job",
-        "subscription",
-        "idempotency_key",
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    *("created_at", "user", "signed_amount", "kind", "balance_after"),
+                    *("adjusted_by", "words", "job", "subscription"),
+                )
+            },
+        ),
+        (
+            # As it is written, for those who compare it with the table.
+            _("Record"),
+            {
+                "classes": ["tab"],
+                "fields": ("id", "sequence", "description", "idempotency_key"),
+            },
+        ),
     )
-    readonly_fields = ("signed_amount", "kind", "adjusted_by")
+    readonly_fields = ("signed_amount", "kind", "adjusted_by", "words")
     kind = choice("type", _("Type"))
     when = moment("created_at")
 
@@ -172,8 +179,9 @@ class CreditHoldAdmin(ReadOnlyAdmin[CreditHold]):
         "amount",
         "state",
         "settled_amount",
-        "resolved_at",
+        "ended",
     )
+    ended = moment("resolved_at", _("Resolved (UTC)"))
     list_filter = (("status", ChoicesFilter), ("kind", ChoicesFilter))
     list_select_related = ("user", "job")
     fields = (
@@ -220,18 +228,20 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
 
     list_display = (
         "user",
-        "tier",
+        "plan",
         "state",
         "cycle",
-        "current_period_end",
-        "grace_period_end",
+        "until",
+        "grace",
     )
+    until = moment("current_period_end", _("Period ends (UTC)"))
+    grace = moment("grace_period_end", _("Grace ends (UTC)"))
     list_filter = (("status", ChoicesFilter), ("billing_cycle", ChoicesFilter))
     list_select_related = ("user",)
     ordering = ("-created_at",)
     fields = (
         "user",
-        "tier",
+        "plan",
         "said_state",
         "cycle",
         "current_period_start",
@@ -242,9 +252,13 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
         "created_at",
         "updated_at",
     )
-    readonly_fields = ("said_state", "cycle")
+    readonly_fields = ("plan", "said_state", "cycle")
     said_state = choice("status", _("Status"))
     cycle = choice("billing_cycle", _("Billing cycle"))
+
+    @admin.display(description=_("tier"))
+    def plan(self, subscription: Subscription) -> str:
+        return tier_name(subscription)
 
     @labelled(_("Status"), COLOURS)
     def state(self, subscription: Subscription) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from pingvas.core.db.schema import (
     created_at,
     updated_at,
     uuid_key,
+    written,
 )
 
 
@@ -89,7 +90,8 @@ class Subscription(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tier} ({self.status})"
+        start, end = self.current_period_start, self.current_period_end
+        return f"{self.tier.capitalize()}, {written(start)} – {written(end)}"
 
 
 class CreditBalance(models.Model):
@@ -182,7 +184,7 @@ class CreditTransaction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount:+d} {self.type}"
+        return f"{self.amount:+d}, {written(self.created_at)}"
 
 
 class HoldKind(models.TextChoices):
@@ -261,4 +263,4 @@ class CreditHold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} credits {self.status}"
+        return f"{self.amount}, {written(self.created_at)}"

@@ -7,33 +7,57 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Image
 from gallery.services import delete_image
-from pingvas.core.staff_admin import ReadOnlyAdmin, moment
+from pingvas.core.staff_admin import (
+    ChoicesFilter,
+    ReadOnlyAdmin,
+    choice,
+    file_weight,
+    moment,
+)
 
 
 @admin.register(Image)
 class ImageAdmin(ReadOnlyAdmin[Image]):
     """People's pictures are private: staff remove one that was reported, unseen."""
 
-    list_display = ("when", "user", "size", "weight", "format", "is_public")
-    list_filter = ("format", "is_public", "created_at")
+    list_display = ("when", "user", "size", "weight", "kind", "is_public")
+    list_filter = (("format", ChoicesFilter), "is_public", "created_at")
     list_select_related = ("user",)
     ordering = ("-created_at",)
     search_ids = ("id", "user_id", "job_id")
-    exclude = ("share_token",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    *("created_at", "user", "job", "size", "weight", "kind"),
+                    *("is_public", "view_count"),
+                )
+            },
+        ),
+        (
+            _("Record"),
+            {
+                "classes": ["tab"],
+                "fields": (
+                    *("id", "s3_bucket", "s3_key", "thumbnail_url"),
+                    *("sha256", "metadata"),
+                ),
+            },
+        ),
+    )
+    readonly_fields = ("size", "weight", "kind")
     when = moment("created_at")
+    weight = file_weight("file_size", _("File"))
+    kind = choice("format", _("format"))
 
     @admin.display(description=_("Size"))
     def size(self, image: Image) -> str:
         return f"{image.width}×{image.height}"
-
-    @admin.display(description=_("File"))
-    def weight(self, image: Image) -> str:
-        return filesizeformat(image.file_size)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: Model | None = None

@@ -15,6 +15,7 @@ from pingvas.core.db.schema import (
     created_at,
     updated_at,
     uuid_key,
+    written,
 )
 
 
@@ -91,7 +92,7 @@ class Image(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.width} x {self.height} {self.format}"
+        return f"{self.width}×{self.height}, {written(self.created_at)}"
 
 
 class Board(models.Model):

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +18,8 @@ from accounts.tiers import Tier
 from generation.models import WORKER_SILENCE, GenerationJob, JobStatus, Worker
 from generation.services.lifecycle import cancel_job
 from generation.services.submit import retry_job
-from generation.states import LIVE
+from generation.staff_words import failure_words
+from generation.states import FAILED, LIVE
 from generation.timeline import job_timeline
 from pingvas.core.db.actor import acting_as, user_actor
 from pingvas.core.staff_admin import (
@@ -28,10 +28,12 @@ from pingvas.core.staff_admin import (
     ReadOnlyAdmin,
     choice,
     dialog_action,
+    file_weight,
     labelled,
     moment,
     row_or_404,
     run_dialog,
+    tier_name,
 )
 from pingvas.core.staff_words import in_words
 
@@ -83,7 +85,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
         "when",
         "user",
         "state",
-        "tier",
+        "plan",
         "model",
         "size",
         "quote",
@@ -96,12 +98,12 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     ordering = ("-created_at",)
     search_ids = ("id", "user_id", "batch_id")
     actions_detail = ("cancel", "retry")
-    readonly_fields = ("said_state", "size", "timeline")
+    readonly_fields = ("plan", "said_state", "size", "asked_seed", "timeline")
     # A coloured label is for lists alone.
     said_state = choice("status", _("Status"))
     when = moment("created_at")
     fieldsets = (
-        (None, {"fields": ("said_state", "user", "tier", "model", "timeline")}),
+        (None, {"fields": ("said_state", "user", "plan", "model", "timeline")}),
         (
             _("Settings"),
             {
@@ -113,7 +115,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
                     "steps",
                     "cfg_scale",
                     "sampler",
-                    "seed",
+                    "asked_seed",
                     "resolved_seed",
                 ),
             },
@@ -156,6 +158,10 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     def size(self, job: GenerationJob) -> str:
         return f"{job.width}×{job.height}"
 
+    @admin.display(description=_("seed"))
+    def asked_seed(self, job: GenerationJob) -> str:
+        return gettext("random") if job.seed < 0 else str(job.seed)
+
     @admin.display(description=_("Quote"))
     def quote(self, job: GenerationJob) -> int:
         return job.quoted_credits
@@ -170,7 +176,11 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
 
     @admin.display(description=_("Error"))
     def error(self, job: GenerationJob) -> str | None:
-        return job.error_code
+        return failure_words(job.error_code) if job.status == FAILED else None
+
+    @admin.display(description=_("tier"))
+    def plan(self, job: GenerationJob) -> str:
+        return tier_name(job)
 
     @admin.display(description=_("Timeline"))
     def timeline(self, job: GenerationJob) -> str:
@@ -254,19 +264,41 @@ class WorkerAdmin(ReadOnlyAdmin[Worker]):
         "state",
         "hardware_class",
         "memory",
-        "tiers",
-        "warm_models",
-        "started_at",
-        "heartbeat_at",
+        "serves",
+        "loaded",
+        "since",
+        "beat",
     )
     ordering = ("name", "id")
     search_fields = ()
+    fields = (
+        "name",
+        "hardware_class",
+        "memory",
+        "serves",
+        "able",
+        "loaded",
+        "started_at",
+        "heartbeat_at",
+    )
+    readonly_fields = ("memory", "serves", "able", "loaded")
+    memory = file_weight("device_memory", _("Memory"))
+    since = moment("started_at", _("Since (UTC)"))
+    beat = moment("heartbeat_at", _("Last signal (UTC)"))
 
     @labelled(_("State"), COLOURS)
     def state(self, worker: Worker) -> tuple[str, str]:
         live = timezone.now() - worker.heartbeat_at < WORKER_SILENCE
         return ("live", gettext("Live")) if live else ("silent", gettext("Silent"))
 
-    @admin.display(description=_("Memory"))
-    def memory(self, worker: Worker) -> str:
-        return filesizeformat(worker.device_memory)
+    @admin.display(description=_("tiers"))
+    def serves(self, worker: Worker) -> str:
+        return ", ".join(str(tier).capitalize() for tier in worker.tiers)
+
+    @admin.display(description=_("served models"))
+    def able(self, worker: Worker) -> str:
+        return ", ".join(worker.served_models or ())
+
+    @admin.display(description=_("warm models"))
+    def loaded(self, worker: Worker) -> str:
+        return ", ".join(worker.warm_models or ())

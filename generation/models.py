@@ -20,6 +20,7 @@ from pingvas.core.db.schema import (
     created_at,
     updated_at,
     uuid_key,
+    written,
 )
 
 LARGEST_BATCH = 8
@@ -191,7 +192,7 @@ class GenerationJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model} {self.status}"
+        return f"{self.model}, {written(self.created_at)}"
 
 
 class QueueShare(models.Model):

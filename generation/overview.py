@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.tiers import Tier
 from generation.models import WORKER_SILENCE, GenerationJob, Worker
+from generation.staff_words import failure_words
 from generation.states import CLAIMABLE, FAILED, IN_PROGRESS
 from pingvas.core.db.functions import Now
 
@@ -27,6 +28,10 @@ class TierQueue:
     oldest_wait: timedelta | None = None
 
     @property
+    def name(self) -> str:
+        return Tier(self.tier).label
+
+    @property
     def oldest_wait_clock(self) -> str:
         """`0:03:20`; days come first in a queue that stands still."""
         if self.oldest_wait is None:
@@ -42,6 +47,10 @@ class Failure:
     jobs: int
     last_at: datetime
     example: str
+
+    @property
+    def words(self) -> str:
+        return failure_words(self.code)
 
 
 def queue_by_tier() -> list[TierQueue]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from generation.models import GenerationJob
+from generation.staff_words import failure_words
 from pingvas.core.staff_words import in_words
 
 PHASES = {
@@ -33,8 +34,13 @@ class Moment:
 
 
 def job_timeline(job: GenerationJob) -> dict[str, Any]:
-    """`moments` in order, and `phases` of the run as (name, milliseconds)."""
-    return {"job": job, "moments": _moments(job), "phases": _phases(job)}
+    """`moments` in order, and `phases` of the run as (name, time)."""
+    return {
+        "job": job,
+        "moments": _moments(job),
+        "phases": _phases(job),
+        "failure": failure_words(job.error_code) if job.error_code else "",
+    }
 
 
 def _moments(job: GenerationJob) -> list[Moment]:
@@ -56,9 +62,17 @@ def _moments(job: GenerationJob) -> list[Moment]:
     ]
 
 
-def _phases(job: GenerationJob) -> list[tuple[str | Promise, int]]:
+def _phases(job: GenerationJob) -> list[tuple[str | Promise, str]]:
     # The column's type does not keep the order in which a worker told them.
     told: dict[str, int] = job.timings or {}
     known = [name for name in PHASES if name in told]
     others = sorted(told.keys() - PHASES.keys())
-    return [(PHASES.get(name, name), told[name]) for name in [*known, *others]]
+    return [
+        (PHASES.get(name, name), _duration(told[name])) for name in [*known, *others]
+    ]
+
+
+def _duration(milliseconds: int) -> str:
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    return f"{milliseconds / 1000:.1f} s"

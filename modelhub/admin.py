@@ -9,12 +9,18 @@ from django.db.models import Model, Q
 from django.forms import TypedChoiceField
 from django.http import HttpRequest
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.tiers import PAID_TIERS
 from modelhub.models import AIModel
-from pingvas.core.staff_admin import ChangedFieldsAdmin
+from pingvas.core.staff_admin import (
+    ChangedFieldsAdmin,
+    ChoicesFilter,
+    choice,
+    file_weight,
+)
 
 
 @admin.register(AIModel)
@@ -26,14 +32,22 @@ class AIModelAdmin(ChangedFieldsAdmin[AIModel]):
 
     list_display = (
         "name",
-        "type",
-        "base_model",
-        "min_tier",
+        "kind",
+        "base",
+        "from_tier",
         "is_official",
         "is_active",
-        "file_size",
+        "weight",
     )
-    list_filter = ("type", "base_model", "is_official", "is_active")
+    list_filter = (
+        ("type", ChoicesFilter),
+        ("base_model", ChoicesFilter),
+        "is_official",
+        "is_active",
+    )
+    kind = choice("type", _("type"))
+    base = choice("base_model", _("base model"))
+    weight = file_weight("file_size", _("file size"))
     ordering = ("name",)
     fields = (
         "name",
@@ -42,10 +56,10 @@ class AIModelAdmin(ChangedFieldsAdmin[AIModel]):
         "min_tier",
         "is_official",
         "is_active",
-        "type",
-        "base_model",
+        "kind",
+        "base",
         "native_side",
-        "file_size",
+        "weight",
         "sha256_hash",
         "s3_bucket",
         "s3_key",
@@ -55,6 +69,10 @@ class AIModelAdmin(ChangedFieldsAdmin[AIModel]):
         "updated_at",
     )
     readonly_fields = ("name", *fields[6:])
+
+    @admin.display(description=_("min tier"))
+    def from_tier(self, model: AIModel) -> str:
+        return (model.min_tier or "").capitalize() or gettext("All tiers")
 
     def formfield_for_dbfield(
         self, db_field: Any, request: HttpRequest, **kwargs: Any

@@ -201,6 +201,7 @@ LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LOCALE_PATHS = [BASE_DIR / "pingvas" / "locale", BASE_DIR / "pingvas" / "staff_locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "pingvas.formats"
 
 STATIC_URL = "static/"
 # Outside production files come from the apps' own folders: nothing is collected.

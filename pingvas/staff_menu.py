@@ -38,16 +38,38 @@ def _entry(title: Any, icon: str, model: str) -> dict[str, Any]:
     }
 
 
+# The studio's blue. The console fills with 600 and writes on the dark with 500.
+BLUES = {
+    "50": "#f0f3ff",
+    "100": "#e1e7ff",
+    "200": "#c8d2ff",
+    "300": "#b6c4ff",
+    "400": "#a6b7ff",
+    "500": "#93a8ff",
+    "600": "#2f4bd4",
+    "700": "#2440c9",
+    "800": "#1a2f9c",
+    "900": "#17266f",
+    "950": "#0d1230",
+}
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Pingvas staff"),
     "SITE_HEADER": _("Pingvas staff"),
     "SITE_ICON": _mark,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _mark}],
     "STYLES": [_style],
+    "COLORS": {
+        "primary": BLUES,
+        # On the grey of an open menu the package's own is too faint.
+        "font": {"subtle-light": "var(--color-base-600)"},
+    },
     "SHOW_LANGUAGES": True,
     "LOGIN": {"form": "accounts.admin_forms.StaffSignInForm"},
     "DASHBOARD_CALLBACK": "generation.dashboard.show_dashboard",
     "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
         "navigation": [
             {
                 "items": [

@@ -6,6 +6,7 @@ server. Everything in Redis can be made again from PostgreSQL.
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from uuid import UUID
 
@@ -23,6 +24,7 @@ EVENTS_TTL_SECONDS = 3 * 24 * 3600
 WS_TICKET_TTL_SECONDS = 30
 MODEL_CACHE_TTL_SECONDS = 7 * 24 * 3600
 MODEL_LOCK_TTL_SECONDS = 600
+CREDITS_OVERVIEW_TTL_SECONDS = 60
 
 
 @cache
@@ -90,6 +92,11 @@ def event_epoch() -> str:
 
 def event_stream(user_id: UUID) -> str:
     return f"events:{user_id}:stream"
+
+
+def credits_overview(last_day: date, days: int) -> str:
+    """Of Django's cache, which puts its own prefix before it."""
+    return f"credits:overview:{last_day}:{days}"
 
 
 def model_cache(name: str) -> str:

@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 from django.contrib.admin import autodiscover, site
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
@@ -53,6 +55,11 @@ class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped packag
                 response["Retry-After"] = str(refusal.data["retry_after"])
         return response
 
+    def refuse(self, request: HttpRequest) -> HttpResponseBase:
+        """Within the console, so that its menu shows what is open."""
+        context = {**self.each_context(request), "title": _("Not allowed")}
+        return TemplateResponse(request, "admin/refused.html", context, status=403)
+
     def admin_view(
         self, view: Callable[..., HttpResponseBase], cacheable: bool = False
     ) -> Callable[..., HttpResponseBase]:
@@ -61,9 +68,13 @@ class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped packag
             request: HttpRequest, *args: Any, **kwargs: Any
         ) -> HttpResponseBase:
             # Not a with block: a TemplateResponse is rendered after the view returned.
-            if self.has_permission(request):
-                become(SERVICE)
-            return view(request, *args, **kwargs)
+            if not self.has_permission(request):
+                return view(request, *args, **kwargs)
+            become(SERVICE)
+            try:
+                return view(request, *args, **kwargs)
+            except PermissionDenied:
+                return self.refuse(request)
 
         wrapped: Callable[..., HttpResponseBase] = super().admin_view(
             as_service, cacheable

@@ -12,11 +12,13 @@ from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.contrib.admin import ChoicesFieldListFilter, display
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms import HiddenInput, UUIDField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.defaultfilters import filesizeformat
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
@@ -28,7 +30,7 @@ from unfold.forms import BaseDialogForm
 from pingvas.core.api.idempotency import claim_key
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.errors import PingvasError
-from pingvas.core.staff_words import in_words
+from pingvas.core.staff_words import choice_words, deed_words, in_words
 
 if TYPE_CHECKING:
     # The package has no types; its class is Django's with more attributes.
@@ -60,7 +62,7 @@ class ChoicesFilter(ChoicesFieldListFilter):
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         for choice in super().choices(changelist):
-            yield {**choice, "display": gettext(str(choice["display"]))}
+            yield {**choice, "display": choice_words(str(choice["display"]))}
 
 
 def choice(column: str, description: Any) -> Any:
@@ -73,14 +75,31 @@ def choice(column: str, description: Any) -> Any:
     return words
 
 
-def moment(column: str) -> Any:
+def moment(column: str, description: Any = None) -> Any:
     """A column of times for a list, short and in UTC as everywhere in the console."""
 
-    @display(description=_("When (UTC)"))
+    @display(description=description or _("When (UTC)"))
     def when(page: Any, row: Model) -> str:
-        return f"{getattr(row, column):%Y-%m-%d %H:%M}"
+        at = getattr(row, column)
+        return f"{at:%Y-%m-%d %H:%M}" if at else "-"
 
     return when
+
+
+def file_weight(column: str, description: Any) -> Any:
+    """A column of bytes, told as kB or GB."""
+
+    @display(description=description)
+    def weight(page: Any, row: Model) -> str:
+        size = getattr(row, column)
+        return "-" if size is None else filesizeformat(size)
+
+    return weight
+
+
+def tier_name(row: Any) -> str:
+    """Of a row that keeps its tier as a word without choices."""
+    return str(row.tier).capitalize()
 
 
 class StaffAdmin(ModelAdmin[M]):
@@ -97,6 +116,21 @@ class StaffAdmin(ModelAdmin[M]):
     search_fields: ClassVar[tuple[str, ...]] = ("id",)
     search_ids: ClassVar[tuple[str, ...]] = ("id", "user_id")
     search_email: ClassVar[str] = "user__email"
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        page: Any = super().get_changelist_instance(request)
+        if not (page.query or page.has_active_filters):
+            # Else the package says "8 results (Show all)" of the whole list.
+            page.full_result_count = page.result_count
+        return cast("ChangeList", page)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        answer = super().history_view(request, object_id, extra_context)
+        for entry in getattr(answer, "context_data", {}).get("action_list", ()):
+            entry.change_message = deed_words(entry.change_message)
+        return answer
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -157,7 +191,9 @@ class DialogForm(_DialogForm):
             "", "<p>{}</p>", ((error,) for error in self.non_field_errors())
         )
         return (
-            format_html('<div class="staff-refusal">{}</div>', lines) if lines else ""
+            format_html('<div class="staff-refusal" role="alert">{}</div>', lines)
+            if lines
+            else ""
         )
 
     def refuse(self, error: PingvasError) -> None:
@@ -224,5 +260,12 @@ def labelled(description: Any, colours: Mapping[Any, str]) -> Callable[[F], F]:
     """A column shown as a coloured label: the method answers (value, words)."""
     return cast(
         "Callable[[F], F]",
-        unfold_display(description=description, label=dict(colours)),
+        unfold_display(description=description, label=_Labels(colours)),
     )
+
+
+class _Labels(dict[Any, str]):
+    """A value without a colour keeps its words: the package would show the value."""
+
+    def __missing__(self, key: Any) -> str:
+        return ""

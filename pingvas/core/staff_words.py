@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 # One and many of each.
 MODELS: dict[str, tuple[Promise, Promise]] = {
     "accounts.user": (_("user"), _("users")),
+    "auth.group": (_("staff group"), _("staff groups")),
     "billing.credithold": (_("hold"), _("holds")),
     "billing.credittransaction": (_("posting"), _("postings")),
     "billing.subscription": (_("subscription"), _("subscriptions")),
@@ -32,6 +33,7 @@ MODELS: dict[str, tuple[Promise, Promise]] = {
 }
 APPS: dict[str, Promise] = {
     "accounts": _("Accounts"),
+    "auth": _("Staff"),
     "billing": _("Credits"),
     "django_celery_beat": _("Schedule"),
     "gallery": _("Gallery"),
@@ -102,10 +104,46 @@ def name_for_staff(site: AdminSite) -> None:
         _name_model(model)
 
 
+# Abbreviations and names, of which Django makes words: "Sd15".
+PROPER = {
+    "Api Usage": "API usage",
+    "Controlnet": "ControlNet",
+    "Jpg": "JPG",
+    "Lora": "LoRA",
+    "Png": "PNG",
+    "Sd15": "SD 1.5",
+    "Sd21": "SD 2.1",
+    "Sdxl": "SDXL",
+    "Vae": "VAE",
+    "Webp": "WebP",
+}
+
+
 def in_words(row: Model, column: str) -> str:
     """A choice of `row` in the reader's language; "" for none."""
     words = getattr(row, f"get_{column}_display")()
-    return gettext(words) if words else ""
+    return choice_words(words) if words else ""
+
+
+def choice_words(words: str) -> str:
+    """Of a choice's name as Django made it; a translation of that name wins."""
+    said = gettext(words)
+    return PROPER.get(words, words) if said == words else said
+
+
+# What the console notes of a deed, in English for good, and how staff read it.
+_DEEDS = {
+    "cancel": _("Cancelled the job."),
+    "retry": _("Submitted the job again: %(rest)s"),
+    "credits": _("Adjusted the credits: %(rest)s"),
+}
+
+
+def deed_words(note: str) -> str:
+    """An entry of a row's history; Django's own entries say themselves."""
+    deed, _gap, rest = note.replace(":", " ", 1).partition(" ")
+    words = _DEEDS.get(deed)
+    return gettext(str(words)) % {"rest": rest.strip()} if words else note
 
 
 def _name_model(model: type[Model]) -> None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
 from django.db.models import Field
 from django.urls import reverse
 from django.utils import translation
+from django_celery_beat.models import PeriodicTask
 
+from accounts.admin_forms import ASKED_FOR
+from accounts.staff_groups import STAFF_GROUPS
 from billing.models import CreditHold, CreditTransaction, Subscription
 from generation.models import GenerationJob
 from pingvas.core import staff_words
+from tests.billing.factories import make_job
 from tests.staff.world import list_page, make_rows, row_page, staff_client
 
 ROOT = Path(__file__).parents[2]
@@ -108,3 +115,101 @@ def test_staff_switch_the_language_in_the_console_itself():
     assert f'action="{reverse("set_language")}"' in boss.get(dashboard).content.decode()
     boss.post(reverse("set_language"), {"language": "ko", "next": dashboard})
     assert "대시보드" in boss.get(dashboard).content.decode()
+
+
+@pytest.mark.django_db
+def test_rights_of_a_group_are_words_and_none_is_lost():
+    boss = staff_client("dana", superuser=True)
+    group = Group.objects.get(name="finance")
+    held = set(group.permissions.all()) | {_unasked()}
+    group.permissions.set(held)
+    page = boss.get(row_page(group), headers={"accept-language": "ko"})
+    words = page.content.decode()
+    for right in ("작업: 취소와 다시 실행", "거래: 크레딧 조정", "사용자: 보기"):
+        assert right in words, right
+    assert "Can view" not in words
+    assert "Can change" not in words
+    form = {"name": "finance", "permissions": [right.pk for right in held]}
+    boss.post(row_page(group), form)
+    assert set(group.permissions.all()) == held
+
+
+def _unasked():
+    """A right that no page asks for: only a group that has it shows it."""
+    return Permission.objects.get(codename="delete_session")
+
+
+def test_every_model_of_the_console_has_its_rights_to_give():
+    models = {model._meta.label_lower for model in admin.site._registry}
+    assert set(ASKED_FOR) == models
+    offered = {
+        f"{label.split('.')[0]}.{verb}_{label.split('.')[1]}"
+        for label, verbs in ASKED_FOR.items()
+        for verb in verbs
+    }
+    assert {right for rights in STAFF_GROUPS.values() for right in rights} <= offered
+
+
+@pytest.mark.django_db
+def test_a_rows_history_is_told_in_the_readers_words():
+    rows = make_rows("alice")
+    boss = staff_client("dana", superuser=True)
+    form = {"amount": "-5", "reason": "a test", "key": str(uuid4())}
+    page = reverse("admin:accounts_user_adjust", args=[rows.user.pk])
+    boss.post(page, {**form, "_form_submitted": "True"})
+
+    def history(language):
+        answer = boss.get(
+            row_page(rows.user, "history"), headers={"accept-language": language}
+        )
+        return answer.content.decode()
+
+    assert "Adjusted the credits: -5" in history("en")
+    assert "크레딧을 조정했습니다: -5" in history("ko")
+
+
+@pytest.mark.django_db
+def test_the_timetable_says_what_runs_when_and_in_korean_too():
+    call_command("sync_schedule", verbosity=0)
+    boss = staff_client("dana", superuser=True)
+    entry = PeriodicTask.objects.get(task="billing.audit_ledger")
+    for page in (list_page(PeriodicTask), row_page(entry)):
+        english = boss.get(page).content.decode()
+        korean = boss.get(page, headers={"accept-language": "ko"}).content.decode()
+        assert "every day at 04:00 UTC" in english
+        assert "매일 04:00 UTC" in korean
+        assert "원장 감사" in korean
+        assert "0 4 * * *" not in english.split("</title>")[1]
+
+
+@pytest.mark.django_db
+def test_a_refusal_stays_in_the_console_and_says_who_can_help():
+    finance = staff_client("fay", "finance")
+    answer = finance.get(list_page(PeriodicTask), headers={"accept-language": "ko"})
+    assert answer.status_code == 403
+    page = answer.content.decode()
+    assert "이 계정으로는 보거나 할 수 없습니다." in page
+    # The menu is there, with what is open.
+    assert list_page(CreditTransaction) in page
+    assert list_page(PeriodicTask) not in page
+
+
+@pytest.mark.django_db
+def test_rows_and_choices_go_by_names_and_not_by_codes():
+    rows = make_rows("alice")
+    boss = staff_client("dana", superuser=True)
+    cancelled = make_job(rows.user.id, "cancelled", tier="enterprise")
+
+    def page(address, language="en"):
+        answer = boss.get(address, headers={"accept-language": language})
+        return answer.content.decode()
+
+    jobs = page(list_page(GenerationJob), "ko")
+    assert "취소됨" in jobs
+    assert "Enterprise" in jobs
+    assert f">{cancelled.status}<" not in jobs
+    assert "SD 1.5" in page(row_page(rows.model))
+    assert "PNG" in page(row_page(rows.image))
+    written = f"{rows.hold.created_at:%Y-%m-%d %H:%M} UTC"
+    for language in ("en", "ko"):
+        assert written in page(row_page(rows.hold), language)

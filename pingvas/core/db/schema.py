@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
@@ -84,6 +85,11 @@ def uuid_key() -> models.UUIDField[Any, Any]:
     return models.UUIDField(
         primary_key=True, default=uuid4, db_default=GenRandomUUID(), editable=False
     )
+
+
+def written(at: Any) -> str:
+    """A time in a row's name, the same in every language; none before it is known."""
+    return f"{at:%Y-%m-%d %H:%M}" if isinstance(at, datetime) else "-"
 
 
 def created_at() -> models.DateTimeField[Any, Any]:

@@ -1,0 +1,1 @@
+"""How values are written where a page does not say it: alike in every language."""
