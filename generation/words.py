@@ -14,9 +14,9 @@ def _form_words() -> dict[str, str]:
     return {
         "price": _("{total} credits"),
         "price.one": _("{total} credit"),
-        "price_each": _("{pictures} × {credits}, about {seconds} s each"),
+        "price_each": _("{pictures} × {credits}, about {time} each"),
         "price_unknown": _("Price: —"),
-        "price_ceiling": _("at most, for about {seconds} s"),
+        "price_ceiling": _("at most, for about {time}"),
         "available": _("{count} available"),
         "missing": _("{missing} credits are missing: this needs {needed}."),
         "missing.one": _("{missing} credit is missing: this needs {needed}."),
@@ -27,11 +27,15 @@ def _form_words() -> dict[str, str]:
         "fit_size": _("{width} × {height} instead"),
         "nothing_fits": _("Not even the smallest settings fit. See your credits."),
         "prompt_needed": _("Write what the picture shall show."),
+        "number_needed": _("Write a number."),
+        "number_whole": _("Write a whole number."),
+        "number_between": _("Between {low} and {high}."),
+        "side_over": _("Your plan allows at most {side} pixels."),
         "settings_loaded": _("Settings taken over."),
         "settings_other_model": _(
             "Settings taken over, but {model} is not open to you: the model stays."
         ),
-        "side_own": _("This model's own side is {native}."),
+        "side_own": _("This model draws best at {native}."),
         "side_far": _("This model knows pictures of {native}; others come out odd."),
         "side_limit": _("Your plan ends at {side}."),
         "seed_random": _("Random"),

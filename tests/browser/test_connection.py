@@ -63,6 +63,25 @@ def test_a_slow_first_answer_does_not_hide_what_came_after_it(studio):
     expect(Studio(tab).state).to_have_text("Cancelled")
 
 
+def test_a_picture_that_did_not_come_is_asked_for_again(studio):
+    one = studio()
+    asked = []
+
+    def lose_first(route):
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    one.page.route("**/thumbnail", lose_first)
+    one.ask("lost on its way")
+    one.generate()
+    one.expect_done()
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+
+
 def test_a_connection_that_died_without_a_word_is_replaced(enter, person, worker):
     page = enter(person, "/gallery")
     sockets = []

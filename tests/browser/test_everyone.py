@@ -41,6 +41,46 @@ def test_a_phone_shows_every_page_without_sideways_scrolling(studio):
         assert content <= window, path
 
 
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+}
+CONTROLS = "button, select, input:not([type=radio]):not([type=hidden]), textarea"
+MORE = f"{CONTROLS}, .choices label, .tabs a, a.button"
+LOW = """(nodes) => nodes.map((node) => [node, node.getBoundingClientRect().height])
+  .filter(([, height]) => height && height < 44)
+  .map(([node, height]) => `${node.id || node.className || node.name} ${height}`)"""
+
+
+def test_a_finger_finds_every_control(studio):
+    one = studio(**PHONE)
+    one.ask("for thick fingers")
+    one.generate()
+    one.expect_done()
+    picture = one.card.locator(".tile-frame a").get_attribute("href")
+    for path in ("/create", picture, "/credits", "/"):
+        one.page.goto(path)
+        one.page.wait_for_load_state("networkidle")
+        assert one.page.locator(MORE).evaluate_all(LOW) == [], path
+
+
+def test_what_a_mouse_is_shown_by_hovering_a_finger_is_shown_at_once(visit):
+    page = visit(**PHONE)
+    page.goto("/")
+    for item in page.locator(".mosaic li").all():
+        words, picture = item.locator("span"), item.locator("img")
+        expect(words).to_have_css("opacity", "1")
+        below = picture.bounding_box()
+        assert words.bounding_box()["y"] >= below["y"] + below["height"]
+    desk = visit()
+    desk.goto("/")
+    words = desk.locator(".mosaic span").first
+    expect(words).to_have_css("opacity", "0")
+    desk.locator(".mosaic a").first.hover()
+    expect(words).to_have_css("opacity", "1")
+
+
 def tab_to(page, selector):
     for _ in range(60):
         page.keyboard.press("Tab")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import expect
 
@@ -58,6 +62,33 @@ def test_four_pictures_of_one_submission_share_a_card(studio):
     one.generate()
     one.expect_done(4)
     expect(one.page.locator("article.job")).to_have_count(1)
+
+
+def test_previews_of_many_pictures_are_asked_for_in_turn(studio):
+    """Or watching would use up what the address may ask for."""
+    one = studio()
+    asked = defaultdict(list)
+
+    def note(request):
+        if "/preview" in request.url:
+            asked[request.url.split("?")[0]].append(time.monotonic())
+
+    one.page.on("request", note)
+    one.ask("four that form", steps=SLOW_STEPS, count=4)
+    one.generate()
+    one.expect_running()
+    expect(one.card.locator("img.preview")).to_have_count(4)
+    one.page.wait_for_timeout(5_000)
+    one.cancel()
+    assert len(asked) == 4
+    gaps = [
+        later - earlier
+        for times in asked.values()
+        for earlier, later in pairwise(times)
+    ]
+    assert gaps
+    # Four pictures, each every 1.6 seconds; clocks are read a little late.
+    assert min(gaps) > 1.4
 
 
 def test_without_the_socket_the_page_asks_for_itself(enter, person, worker):
