@@ -16,7 +16,7 @@ BUDGET = {
     "/sign-in": (32, 10),
     "/create": (118, 29),
     "/gallery": (42, 14),
-    "/credits": (30, 10),
+    "/credits": (47, 16),
 }
 TIMES = """() => {
   const [page] = performance.getEntriesByType("navigation");
