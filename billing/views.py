@@ -8,13 +8,13 @@ from typing import Any, cast
 from accounts.models import User
 from billing.history import grouped, history_rows
 from billing.services.grants import read_balance
-from pingvas.core.pages import SignedInPage
+from pingvas.core.pages import GrowingPage
 
 ROWS = 30
 FIGURES = ("available", "balance", "held", "granted_this_month", "used_this_month")
 
 
-class CreditsPage(SignedInPage):
+class CreditsPage(GrowingPage):
     template_name = "billing/credits.html"
     script = "billing/credits.js"
 

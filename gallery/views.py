@@ -1,4 +1,4 @@
-"""The gallery's pages. Pictures themselves come over the API."""
+"""The gallery's pages. The bytes of pictures come over the API."""
 
 from __future__ import annotations
 
@@ -8,24 +8,38 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from gallery.selectors import access_image
-from pingvas.core.pages import SignedInPage
+from gallery.selectors import access_image, images_for
+from pingvas.core.api.pagination import KeyPagination
+from pingvas.core.pages import GrowingPage, SignedInPage
 from pingvas.core.samplers import SAMPLER_NAMES
 
+PICTURES = 30
+# About as many as a first look shows: the others load as they come near.
+EAGER_PICTURES = 12
 
-class GalleryPage(SignedInPage):
+
+class GalleryPage(GrowingPage):
+    """One's own pictures, newest first, page by key as one scrolls."""
+
     template_name = "gallery/gallery.html"
+    part_name = "gallery/tiles.html"
     script = "gallery/gallery.js"
 
     def words(self) -> dict[str, str]:
-        return {
-            "unreachable": _("No connection. Trying again."),
-            "unknown_error": _("Something went wrong. Try again."),
-            "picture_of": _("Picture: {prompt}"),
-            "deleted": _("Picture deleted."),
-            "undo": _("Undo"),
-            "try_again": _("Try again"),
-        }
+        own = {"deleted": _("Picture deleted."), "undo": _("Undo")}
+        return super().words() | own
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user = cast(User, self.request.user)
+        pages = KeyPagination()
+        after = self.request.GET.get("after")
+        images = pages.page(images_for(user), after=after, limit=PICTURES)
+        return super().get_context_data(
+            images=images,
+            next=pages.next,
+            eager=0 if self.is_part else EAGER_PICTURES,
+            **kwargs,
+        )
 
 
 class ImagePage(SignedInPage):

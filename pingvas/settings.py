@@ -33,7 +33,8 @@ PINGVAS_ENV = env_choice(
     "PINGVAS_ENV", ["development", "test", "production"], "production"
 )
 PRODUCTION = PINGVAS_ENV == "production"
-DEBUG = env_bool("DEBUG", default=PINGVAS_ENV == "development")
+# Also in development people see the studio's own error pages; tracebacks are logged.
+DEBUG = env_bool("DEBUG", default=False)
 SECRET_KEY = env_secret("SECRET_KEY")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
@@ -46,8 +47,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.sessions",
-    "django.contrib.staticfiles",
+    "pingvas.core.static_files.StaticFilesConfig",
     "django_celery_beat",
+    "django_htmx",
     "drf_spectacular",
     "rest_framework",
     "pingvas.core",
@@ -207,7 +209,9 @@ STATIC_ROOT = (
 )
 STATICFILES_DIRS = [BASE_DIR / "pingvas" / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
-WHITENOISE_AUTOREFRESH = DEBUG
+# In development a changed file is served as it is now, and no browser keeps it.
+WHITENOISE_AUTOREFRESH = PINGVAS_ENV == "development"
+WHITENOISE_MAX_AGE = 0 if WHITENOISE_AUTOREFRESH else 60
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(BASE_DIR / "media")))
 
 

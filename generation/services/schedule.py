@@ -125,38 +125,30 @@ _CLAIMED = """
     SELECT {columns} FROM generation_jobs AS job
     WHERE job.id = ANY(%(jobs)s) ORDER BY job.batch_index
 """
+# Those of the attempts that still are the worker's: a job that was claimed again since
+# then has another number or moment.
+_OURS = """
+    unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
+        AS ours(job_id, number, claimed_at)
+    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
+      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
+"""
 _START_BILLED = """
     UPDATE generation_jobs SET deadline_at = now() + greatest(
         %(each)s * quoted_credits * batch_size, %(shortest)s)
-    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
-        AS ours(job_id, number, claimed_at)
-    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
-      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
+    FROM {ours}
 """
 _START_FREE = """
-    UPDATE generation_jobs SET deadline_at = now() + %(limit)s
-    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
-        AS ours(job_id, number, claimed_at)
-    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
-      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
+    UPDATE generation_jobs SET deadline_at = now() + %(limit)s FROM {ours}
 """
 _RENEW = """
     UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
-    FROM unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
-        AS ours(job_id, number, claimed_at)
-    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
-      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
-      AND deadline_at > now()
+    FROM {ours} AND deadline_at > now()
     RETURNING id, cancel_requested_at IS NOT NULL
 """
 _LOOK = """
     SELECT id, cancel_requested_at IS NOT NULL
-    FROM generation_jobs, unnest(%(jobs)s::uuid[], %(numbers)s::smallint[],
-         %(claimed)s::timestamptz[])
-        AS ours(job_id, number, claimed_at)
-    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
-      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
-      AND deadline_at > now() AND lease_expires_at > now()
+    FROM generation_jobs, {ours} AND deadline_at > now() AND lease_expires_at > now()
 """
 
 
@@ -235,18 +227,15 @@ def attempt_of(job: GenerationJob) -> Attempt:
 
 def renew_leases(attempts: Sequence[Attempt]) -> Standing:
     """Renew what is still ours and within its deadline, by the database's clock."""
-    return _standing(_RENEW, attempts)
+    return _standing(_run_over(attempts, _RENEW, lease=LEASE))
 
 
 def read_standing(attempts: Sequence[Attempt]) -> Standing:
     """The same look without renewing: cheap enough for every second."""
-    return _standing(_LOOK, attempts)
+    return _standing(_run_over(attempts, _LOOK))
 
 
-def _standing(statement: str, attempts: Sequence[Attempt]) -> Standing:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, _named(attempts, lease=LEASE))
-        rows = cursor.fetchall()
+def _standing(rows: Sequence[tuple[UUID, bool]]) -> Standing:
     return Standing(
         held=frozenset(row[0] for row in rows),
         cancelled=frozenset(row[0] for row in rows if row[1]),
@@ -257,26 +246,25 @@ def _standing(statement: str, attempts: Sequence[Attempt]) -> Standing:
 def start_billed_phase(attempts: Sequence[Attempt]) -> None:
     """Loading is over: from here each job has thrice its hold, a minute at least."""
     each = timedelta(seconds=DEADLINE_HOLDS)
-    with connection.cursor() as cursor:
-        named = _named(attempts, each=each, shortest=SHORTEST_DEADLINE)
-        cursor.execute(_START_BILLED, named)
+    _run_over(attempts, _START_BILLED, each=each, shortest=SHORTEST_DEADLINE)
 
 
 @transaction.atomic(savepoint=False)
 def start_free_phase(attempts: Sequence[Attempt]) -> None:
     """From here nobody pays: the store may take as long as a loading may."""
-    with connection.cursor() as cursor:
-        cursor.execute(_START_FREE, _named(attempts, limit=LOADING_LIMIT))
+    _run_over(attempts, _START_FREE, limit=LOADING_LIMIT)
 
 
-def _named(attempts: Sequence[Attempt], **more: Any) -> dict[str, Any]:
-    """Parameters of a statement over attempts."""
-    return {
-        **more,
+def _run_over(attempts: Sequence[Attempt], statement: str, **values: Any) -> list[Any]:
+    """What `statement` returns for those of the attempts that still are ours."""
+    values |= {
         "jobs": [attempt.job_id for attempt in attempts],
         "numbers": [attempt.number for attempt in attempts],
         "claimed": [attempt.claimed_at for attempt in attempts],
     }
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(ours=_OURS), values)
+        return cursor.fetchall() if cursor.description else []
 
 
 def _pick_present(offer: WorkerOffer) -> _Picked | None:

@@ -6,8 +6,13 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from pingvas.core.static_files import modules_of
 
@@ -52,6 +57,46 @@ class Page(TemplateView):
 
 class SignedInPage(LoginRequiredMixin, Page):
     """A page of the studio itself; others are led to the sign-in page."""
+
+
+class GrowingPage(SignedInPage):
+    """A page with a list that htmx makes longer, by asking for the same address again.
+
+    It gets the template `part_name` alone, the next rows; without one the whole page,
+    to take the rows out of it.
+    """
+
+    part_name = ""
+
+    def words(self) -> dict[str, str]:
+        return {
+            "unreachable": _("No connection. Try again."),
+            "unknown_error": _("Something went wrong. Try again."),
+        }
+
+    @property
+    def is_part(self) -> bool:
+        return bool(HtmxDetails(self.request))
+
+    def get_template_names(self) -> list[str]:
+        if self.is_part and self.part_name:
+            return [self.part_name]
+        return super().get_template_names()
+
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().dispatch(request, *args, **kwargs)
+        # One address, two answers: a browser must not show the part as the page.
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    def handle_no_permission(self) -> HttpResponseBase:  # type: ignore[override]
+        """Whoever was signed out meanwhile: the whole page moves, not its list."""
+        if not self.is_part:
+            return super().handle_no_permission()
+        page = HtmxDetails(self.request).current_url_abs_path or self.request.path
+        return guard(HttpResponseClientRedirect(redirect_to_login(page).url))
 
 
 def theme_of(request: HttpRequest) -> str:

@@ -8,9 +8,26 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 
 from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.apps import StaticFilesConfig as DjangoStaticFiles
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 _IMPORT = re.compile(r'^import .*?from "(\.[^"]+)";', re.M)
+
+
+class StaticFilesConfig(DjangoStaticFiles):
+    """Collects no files of packages that no page uses.
+
+    Some of django-htmx's name files that it does not bring, which ends the collecting.
+    """
+
+    ignore_patterns = (
+        *DjangoStaticFiles.ignore_patterns,
+        "django_htmx/ext/*",
+        "django_htmx/htmax-*",
+        "django_htmx/htmx-4*",
+        "django_htmx/htmx-2.js",
+        "django_htmx/django-htmx.js",
+    )
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]

@@ -9,6 +9,7 @@ import itertools
 import os
 import shutil
 import threading
+from functools import partial
 
 import pytest
 import torch
@@ -20,9 +21,7 @@ from django.db import connection
 from playwright.sync_api import expect, sync_playwright
 
 from accounts.tiers import Tier
-from billing.services.grants import adjust_credits
-from pingvas.core.db.actor import SERVICE, acting_as
-from tests.browser.studio import Studio
+from tests.browser.studio import Studio, book
 from tests.browser.web import running_web
 from tests.cast import make_user
 from tests.workers.engine import checkpoints
@@ -37,6 +36,14 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
     "--disable-component-update",
 ]
+# What the browser and htmx note down of a request that failed.
+REFUSALS = (
+    "Failed to load resource",
+    "WebSocket",
+    "Response Status Error Code",
+    "htmx:sendError",
+    "htmx:afterRequest",
+)
 names = itertools.count(1)
 
 # A busy machine is slow, not wrong.
@@ -97,15 +104,20 @@ def web(database, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def launch():
+    """Starts a Chromium: `launch(ignore_default_args=[...])`."""
     found = [shutil.which(name) for name in ("chromium", "chromium-browser")]
     program = next(filter(None, found), None) or shutil.which("google-chrome")
+    options = {"executable_path": program, "args": CHROMIUM_ARGUMENTS}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=CHROMIUM_ARGUMENTS
-        )
-        yield browser
-        browser.close()
+        yield partial(playwright.chromium.launch, **options)
+
+
+@pytest.fixture(scope="session")
+def chromium(launch):
+    browser = launch()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
@@ -136,8 +148,7 @@ def visit(chromium, web):
 
 def _note(said, complaints):
     # Refused requests are what some tests are about; the page says so by itself.
-    is_request = "Failed to load resource" in said.text or "WebSocket" in said.text
-    if said.type == "error" and not is_request:
+    if said.type == "error" and not any(words in said.text for words in REFUSALS):
         complaints.append(said.text)
 
 
@@ -150,10 +161,7 @@ def newcomer():
 @pytest.fixture
 def person(newcomer):
     """With credits enough for whatever this machine is measured to need."""
-    with acting_as(SERVICE):
-        adjust_credits(
-            user_id=newcomer.id, amount=100_000, reason="a test", staff_id=newcomer.id
-        )
+    book(newcomer, 100_000)
     return newcomer
 
 

@@ -6,10 +6,21 @@ import re
 
 from playwright.sync_api import expect
 
+from billing.services.grants import adjust_credits
+from pingvas.core.db.actor import SERVICE, acting_as
+
 # Long enough to be watched, reloaded and stopped.
 SLOW_STEPS = 150
 DRAWN = 60_000
 RUNNING = re.compile(r"^Step \d+ of \d+$")
+
+
+def book(user, amount):
+    """One more line in the history of a user's credits."""
+    with acting_as(SERVICE):
+        adjust_credits(
+            user_id=user.id, amount=amount, reason="a test", staff_id=user.id
+        )
 
 
 class Studio:

@@ -19,8 +19,8 @@ START_SECONDS = 60
 
 
 @contextmanager
-def running_web(log):
-    """Serves on a free port; its address."""
+def running_web(log, **changes):
+    """Serves on a free port; its address. `changes` are variables of its own."""
     port = _free_port()
     database = conninfo_to_dict(os.environ["DATABASE_URL"])
     name = connections["default"].settings_dict["NAME"]
@@ -36,7 +36,7 @@ def running_web(log):
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | environment,
+            env=os.environ | environment | changes,
             stdout=output,
             stderr=subprocess.STDOUT,
         )

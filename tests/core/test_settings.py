@@ -85,8 +85,16 @@ def test_production_is_the_default_and_is_closed():
 
 def test_development_is_open_and_lives_in_its_own_schema():
     development = MINIMAL | {"PINGVAS_ENV": "development"}
-    names = ("DEBUG", "SESSION_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "DB_SCHEMA")
-    assert settings_of(development, *names) == [True, False, False, "dev_pingvas"]
+    names = ("SESSION_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "DB_SCHEMA")
+    assert settings_of(development, *names) == [False, False, "dev_pingvas"]
+
+
+def test_development_shows_our_error_pages_and_files_as_they_are_now():
+    development = MINIMAL | {"PINGVAS_ENV": "development"}
+    names = ("DEBUG", "WHITENOISE_AUTOREFRESH", "WHITENOISE_MAX_AGE")
+    assert settings_of(development, *names) == [False, True, 0]
+    assert settings_of(development | {"DEBUG": "1"}, "DEBUG") == [True]
+    assert settings_of(MINIMAL | {"PINGVAS_ENV": "test"}, *names) == [False, False, 60]
 
 
 @pytest.mark.django_db

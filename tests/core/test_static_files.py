@@ -27,6 +27,12 @@ def collected(tmp_path):
         yield tmp_path
 
 
+def test_of_htmx_the_one_file_that_pages_load_is_served(collected):
+    found = collected.glob("django_htmx/**/*.js")
+    [script] = [path.name for path in found if not HASHED.search(path.name)]
+    assert script == "htmx-2.min.js"
+
+
 def test_modules_import_each_other_by_names_that_change_with_them(collected):
     seen, waiting = set(), [*collected.glob("generation/create.*.js")]
     waiting += collected.glob("gallery/*.*.js")

@@ -7,6 +7,8 @@ import torch
 from django.core.management import call_command
 
 from accounts.tiers import Tier
+from gallery.objects import object_store
+from pingvas.core.redis import redis_client
 from tests.workers.engine import checkpoints
 from workers.engine.engine import Engine
 from workers.model_cache import ModelCache
@@ -25,6 +27,20 @@ def one_thread():
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
     return checkpoints.build("sd15", tmp_path_factory.mktemp("model") / "sd15")
+
+
+@pytest.fixture
+def store(tmp_path, settings):
+    """An empty store of checkpoints, and nothing in Redis about any."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    redis_client().flushdb()
+    return object_store()
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Where a cache keeps its checkpoints."""
+    return tmp_path / "cache"
 
 
 @pytest.fixture

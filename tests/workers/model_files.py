@@ -48,6 +48,11 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
+def cached(root: Path) -> set[str]:
+    """The checkpoints in a cache, whole ones and others."""
+    return {path.name for path in root.iterdir() if path.is_dir()}
+
+
 class Downloader:
     """A process that puts a model into the cache below `root`, then stays for a while.
 

@@ -51,6 +51,8 @@ const bringHistory = later(() => {
 }, CALM);
 
 showLocalTimes();
+// Older rows, which htmx brought.
+document.addEventListener("htmx:load", ({ detail }) => showLocalTimes(detail.elt));
 const stream = new EventStream();
 stream.addEventListener("event", ({ detail }) => {
   if (detail.type === "credits.changed") show(detail.data);

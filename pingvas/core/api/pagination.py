@@ -43,8 +43,12 @@ class KeyPagination(BasePagination):
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any]:
         """The rows of the page asked for; `queryset` is any QuerySet of a model."""
-        limit = self._limit(request.query_params.get("limit"))
-        after = request.query_params.get("after")
+        asked = request.query_params
+        limit = self._limit(asked.get("limit"))
+        return self.page(queryset, after=asked.get("after"), limit=limit)
+
+    def page(self, queryset: Any, *, after: str | None, limit: int) -> list[Any]:
+        """The rows beyond the cursor `after`, the first ones for None; sets `next`."""
         if after is not None:
             queryset = queryset.filter(self._beyond(queryset.model, after))
         # One row more than asked for tells whether there is a next page.

@@ -47,9 +47,11 @@ function leave() {
 if (isPrivate) {
   const form = document.querySelector('form[action$="/sign-out"]');
   form?.addEventListener("submit", () => store("sessionStorage", Date.now()));
-  // One step back, the browser shows the page as it was.
+  // One step back, the browser shows the page as it was. The page between may have had
+  // no time to tell the other tabs.
   addEventListener("pageshow", (event) => {
-    if (event.persisted && store("localStorage") > shownAt) leave();
+    const signedOutAt = Math.max(store("localStorage"), store("sessionStorage"));
+    if (event.persisted && signedOutAt > shownAt) leave();
   });
   addEventListener("storage", (event) => {
     if (event.key === SIGNED_OUT) leave();
