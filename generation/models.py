@@ -278,7 +278,8 @@ class ModelSpeed(models.Model):
     """How fast a model was seen to run on a class of hardware.
 
     Exponentially weighted means: milliseconds for one step and megapixel, and
-    milliseconds around the steps (prompt, decoding, encoding) for one megapixel.
+    milliseconds around the steps (prompt, decoding, encoding) for one megapixel, and
+    milliseconds of a loading, NULL until one was seen.
     """
 
     pk = models.CompositePrimaryKey("model", "hardware_class")
@@ -286,6 +287,7 @@ class ModelSpeed(models.Model):
     hardware_class = models.CharField(max_length=100)
     step_milliseconds = models.FloatField()
     around_milliseconds = models.FloatField()
+    loading_milliseconds = models.FloatField(null=True, blank=True)
     samples = models.IntegerField(default=1, db_default=1)
     updated_at = models.DateTimeField(db_default=Now())
 

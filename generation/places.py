@@ -39,8 +39,9 @@ _AHEAD = """
     ) s ON true
     GROUP BY mine.before
 """
-# When each worker that could run the job is free, and whose pass it runs until then. A
-# quote is the measured time with its margin.
+# When each worker that could run the job is free, whose pass it runs until then, and
+# how long it would load a model that it does not hold. A quote is the measured time
+# with its margin.
 _SLOTS = """
     SELECT coalesce(max(extract(epoch FROM
             running.started_at
@@ -48,8 +49,15 @@ _SLOTS = """
                 * interval '1 second'
             - now()
         )), 0)::float,
-        coalesce(bool_or(running.user_id = %(user)s), false)
+        coalesce(bool_or(running.user_id = %(user)s), false),
+        CASE
+            WHEN %(model)s = ANY(worker.warm_models)
+                OR bool_or(running.model = %(model)s) THEN 0
+            ELSE coalesce(max(speed.loading_milliseconds), 0) / 1000
+        END::float
     FROM generation_workers AS worker
+    LEFT JOIN model_speeds AS speed
+        ON speed.model = %(model)s AND speed.hardware_class = worker.hardware_class
     LEFT JOIN generation_jobs AS running
         ON running.worker_id = worker.id AND running.status = 'in_progress'
     WHERE worker.tiers @> ARRAY[%(tier)s]
@@ -63,10 +71,13 @@ _AT_LIMIT = """
 
 
 class Slot(NamedTuple):
-    """A worker: in how many seconds it is free, and whether it runs the user's own."""
+    """A worker: in how many seconds it is free, whether it runs the user's own, and
+    the seconds that it would load the model.
+    """
 
     free_in: float
     is_own: bool = False
+    loading: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ def place_in_queue(job: GenerationJob) -> Place | None:
     }
     ahead, found, at_limit = read_together([_AHEAD, _SLOTS, _AT_LIMIT], values)
     own, others = ahead[0] if ahead else (0, 0)
-    slots = [Slot(max(free_in, 0.0), is_own) for free_in, is_own in found]
+    slots = [Slot(max(free_in, 0.0), *others) for free_in, *others in found]
     before = int(own) + int(others)
     seconds = job.quoted_credits * job.batch_size / MARGIN
     wait = expect_wait(slots, before, seconds)
@@ -105,18 +116,19 @@ def place_in_queue(job: GenerationJob) -> Place | None:
 
 
 def expect_wait(slots: Sequence[Slot], ahead: int, seconds: float) -> float | None:
-    """Seconds until a worker is free for the one behind `ahead` others.
+    """Seconds until a worker begins to draw for the one behind `ahead` others.
 
-    Each of them is taken to last `seconds`, as the job itself would.
+    Each of them is taken to last `seconds`, as the job itself would, and may be of
+    another model: whoever does not hold this one now loads it then.
     """
     if not slots:
         return None
     rounds, rest = divmod(ahead, len(slots))
-    free = [slot.free_in + rounds * seconds for slot in slots]
+    free = [(slot.free_in + rounds * seconds, slot.loading) for slot in slots]
     heapq.heapify(free)
     for _ in range(rest):
-        heapq.heapreplace(free, free[0] + seconds)
-    return round(free[0], 1)
+        heapq.heapreplace(free, (free[0][0] + seconds, free[0][1]))
+    return round(sum(free[0]), 1)
 
 
 def _behind_own(slots: Sequence[Slot], wait: float | None) -> float | None:

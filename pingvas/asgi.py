@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 
-from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.utils.module_loading import import_string
 
 from pingvas.core.checks import refuse_unsafe_production
+from pingvas.core.threads import ThreadedApplication
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pingvas.settings")
 wsgi_application = get_wsgi_application()
@@ -22,8 +22,7 @@ refuse_unsafe_production()
 
 application = ProtocolTypeRouter(
     {
-        # Django types its application more narrowly than PEP 3333 does.
-        "http": WSGIMiddleware(wsgi_application, workers=settings.WEB_THREADS),  # type: ignore[arg-type]
+        "http": ThreadedApplication(wsgi_application, threads=settings.WEB_THREADS),
         "websocket": URLRouter(import_string("pingvas.routing.websocket_urlpatterns")),
     }
 )

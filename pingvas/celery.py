@@ -36,6 +36,7 @@ def _queue(name: str) -> Queue:
 app = Celery("pingvas")
 app.conf.update(
     broker_url=settings.REDIS_URL,
+    broker_transport="pingvas.core.broker:Transport",
     broker_connection_retry_on_startup=True,
     broker_transport_options={
         "queue_order_strategy": "priority",

@@ -48,7 +48,7 @@ WARM_BATCHES = (1, 2, 4)
 LAST_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Held:
     """Jobs of one pass, with what keeps them ours until `hold` is closed."""
 
@@ -57,6 +57,7 @@ class _Held:
     lease: LeaseKeeper
     ending: Ending
     hold: ExitStack
+    has_loaded: bool = False
 
 
 class Runner:
@@ -246,6 +247,7 @@ class Runner:
         with ExitStack() as steps:
 
             def enter(phase: Phase) -> None:
+                held.has_loaded |= phase == Phase.LOADING
                 if phase == Phase.DENOISING:
                     self._move_deadline(start_billed_phase, held.attempts)
                     steps.enter_context(self._clock.running())
@@ -304,7 +306,7 @@ class Runner:
             ending.give_back(*UNEXPECTED)
         else:
             ending.save(result, free=free())
-            self._learn(held.jobs, result)
+            self._learn(held, result)
 
     def _wish(self) -> Stop:
         return Stop.AT_ONCE if self._leaving else self._board.wish
@@ -362,8 +364,8 @@ class Runner:
             sha256=model.sha256_hash,
         )
 
-    def _learn(self, jobs: Sequence[GenerationJob], result: PassResult) -> None:
-        job, pictures = jobs[0], len(jobs)
+    def _learn(self, held: _Held, result: PassResult) -> None:
+        job, pictures = held.jobs[0], len(held.jobs)
         seen = Measurement(
             model=job.model,
             hardware_class=self._engine.device.hardware_class,
@@ -372,6 +374,7 @@ class Runner:
             steps=job.steps,
             step_milliseconds=result.timings.denoising / pictures,
             around_milliseconds=result.timings.decoding / pictures,
+            loading_milliseconds=result.timings.loading if held.has_loaded else None,
         )
         try:
             with as_service():

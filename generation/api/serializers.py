@@ -21,7 +21,7 @@ from generation.specs import (
 from pingvas.core.api.serializers import KeptFields
 
 
-class SpecSerializer(serializers.Serializer[Any]):
+class SpecSerializer(KeptFields, serializers.Serializer[Any]):
     """What a picture shall be; one seed for each picture, -1 for a random one."""
 
     model = serializers.CharField(max_length=100)

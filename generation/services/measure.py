@@ -13,13 +13,18 @@ NEWEST = 0.2
 
 _UPSERT = """
     INSERT INTO model_speeds AS m
-        (model, hardware_class, step_milliseconds, around_milliseconds)
-    VALUES (%(model)s, %(hardware)s, %(step)s, %(around)s)
+        (model, hardware_class, step_milliseconds, around_milliseconds,
+         loading_milliseconds)
+    VALUES (%(model)s, %(hardware)s, %(step)s, %(around)s, %(loading)s)
     ON CONFLICT (model, hardware_class) DO UPDATE SET
         step_milliseconds = m.step_milliseconds
             + %(newest)s * (excluded.step_milliseconds - m.step_milliseconds),
         around_milliseconds = m.around_milliseconds
             + %(newest)s * (excluded.around_milliseconds - m.around_milliseconds),
+        loading_milliseconds = coalesce(
+            m.loading_milliseconds + %(newest)s
+                * (excluded.loading_milliseconds - m.loading_milliseconds),
+            excluded.loading_milliseconds, m.loading_milliseconds),
         samples = m.samples + 1,
         updated_at = now()
 """
@@ -27,7 +32,10 @@ _UPSERT = """
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One forward pass: milliseconds for all its steps, and around them, a picture."""
+    """One forward pass: milliseconds for all its steps, and around them, a picture.
+
+    loading_milliseconds: None where the model was resident already.
+    """
 
     model: str
     hardware_class: str
@@ -36,6 +44,7 @@ class Measurement:
     steps: int
     step_milliseconds: float
     around_milliseconds: float
+    loading_milliseconds: float | None = None
 
 
 def record_speed(seen: Measurement) -> None:
@@ -49,6 +58,7 @@ def record_speed(seen: Measurement) -> None:
                 "hardware": seen.hardware_class,
                 "step": seen.step_milliseconds / seen.steps / megapixels,
                 "around": seen.around_milliseconds / megapixels,
+                "loading": seen.loading_milliseconds,
                 "newest": NEWEST,
             },
         )

@@ -23,7 +23,17 @@ def send_task(
     from pingvas.celery import app
 
     try:
-        app.send_task(name, kwargs=kwargs, queue=queue, expires=expires, retry=False)
+        app.send_task(
+            name,
+            kwargs=kwargs,
+            queue=queue,
+            expires=expires,
+            retry=False,
+            ignore_result=True,
+            # For those who watch; what Celery would make of them takes longer.
+            argsrepr="()",
+            kwargsrepr=repr(kwargs),
+        )
     except (OperationalError, OSError):
         log.warning("message not sent", extra={"task": name, "queue": queue})
 

@@ -90,6 +90,12 @@ def test_an_expired_token_says_so(program):
     error(Program(signed(payload)).get("me"), 401, "token_expired")
 
 
+def test_a_token_that_was_believed_expires_all_the_same(program, monkeypatch):
+    assert program.get("me").status_code == 200
+    monkeypatch.setattr(tokens, "time", lambda: claims(program.access)["exp"])
+    error(program.get("me"), 401, "token_expired")
+
+
 def test_a_tampered_token_is_refused(program):
     bob = make_user("bob")
     header, _, signature = program.access.split(".")

@@ -11,7 +11,8 @@ from generation.models import WORKER_SILENCE, GenerationJob, ModelSpeed, Worker
 from generation.places import Slot, expect_wait
 from generation.pricing import MARGIN
 from generation.selectors import describe_job
-from generation.services.registry import Registration, register_worker
+from generation.services.measure import Measurement, record_speed
+from generation.services.registry import Registration, beat, register_worker
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.db.functions import Now
 from tests.concurrency.queue_world import claim, make_model, make_rich, submit
@@ -129,6 +130,51 @@ def test_at_the_running_limit_an_idle_worker_is_of_no_use():
     assert place(other).expected_wait == 0
 
 
+@pytest.fixture
+def loading():
+    with acting_as(SERVICE):
+        ModelSpeed.objects.update(loading_milliseconds=12_000)
+
+
+def test_a_model_that_nobody_holds_is_loaded_first(loading):
+    worker_id = start_worker()
+    [job] = submit(make_rich("alice"))
+    assert place(job).expected_wait == 12
+    with acting_as(SERVICE):
+        beat(worker_id, warm_models=["starter"], served_models=["starter"])
+    assert place(job).expected_wait == 0
+
+
+def test_whoever_draws_with_the_model_has_it(loading):
+    worker_id = start_worker()
+    submit(make_rich("alice"), **LONG)
+    claim(worker_id=worker_id)
+    [job] = submit(make_rich("bob"))
+    assert place(job).expected_wait == pytest.approx(SECONDS, abs=5)
+
+
+def test_a_loading_on_other_hardware_says_nothing(loading):
+    start_worker(hardware_class="another")
+    [job] = submit(make_rich("alice"))
+    assert place(job).expected_wait == 0
+
+
+def test_a_loading_is_learnt_from_passes_that_loaded():
+    pass_ = {
+        "model": "starter",
+        "hardware_class": "cpu",
+        "width": 1024,
+        "height": 1024,
+        "steps": 20,
+        "step_milliseconds": 1.0,
+        "around_milliseconds": 1.0,
+    }
+    with acting_as(SERVICE):
+        for seen in (None, 10_000.0, None, 20_000.0):
+            record_speed(Measurement(**pass_, loading_milliseconds=seen))
+        assert ModelSpeed.objects.get().loading_milliseconds == 12_000
+
+
 def test_a_running_job_has_no_place():
     submit(make_rich("alice"))
     [claimed] = claim()
@@ -148,3 +194,9 @@ def test_a_running_job_has_no_place():
 )
 def test_the_wait_is_until_somebody_is_free(free_in, ahead, wait):
     assert expect_wait([Slot(each) for each in free_in], ahead, 10.0) == wait
+
+
+@pytest.mark.parametrize(("ahead", "wait"), [(0, 5.0), (1, 4.0), (2, 15.0), (3, 14.0)])
+def test_who_is_free_first_takes_it_and_loads_if_need_be(ahead, wait):
+    slots = [Slot(0.0, loading=5.0), Slot(4.0)]
+    assert expect_wait(slots, ahead, 10.0) == wait

@@ -62,8 +62,17 @@ def test_the_speed_of_the_model_is_learnt_and_the_worker_is_known(studio):
     studio.run_next()
     studio.beat()
     with acting_as(SERVICE):
-        assert ModelSpeed.objects.get().step_milliseconds > 0
+        speed = ModelSpeed.objects.get()
+        assert speed.step_milliseconds > 0
+        assert speed.loading_milliseconds > 0
         assert Worker.objects.get().warm_models == ["tiny"]
+    submit(make_user("bob"))
+    studio.run_next()
+    with acting_as(SERVICE):
+        again = ModelSpeed.objects.get()
+    # The model is resident: nothing was learnt of its loading.
+    assert again.samples == 2
+    assert again.loading_milliseconds == speed.loading_milliseconds
 
 
 def test_a_job_cancelled_before_its_pass_costs_nothing(studio):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import get_language
 from rest_framework.serializers import Serializer
 
 if TYPE_CHECKING:
@@ -13,16 +15,18 @@ else:
 
 
 class KeptFields(_Serializer):
-    """Mixin: makes the fields once for the process, not once for every answer.
+    """Mixin: makes the fields once for the process, not once for every request.
 
-    That is a good part of the time of a short answer. For what is only written out: the
-    fields stay bound to whichever instance came first, and the limits of fields that
-    are read would go on refusing in the language of their first refusal.
+    That is a good part of the time of a short one. A field words its limits for good
+    when it first refuses, so every language has fields of its own.
     """
 
     @property
     def fields(self) -> Any:
-        cls = type(self)
-        if "_kept" not in cls.__dict__:
-            cls._kept = super().fields  # type: ignore[attr-defined]
-        return cls.__dict__["_kept"]
+        return _kept_fields(type(self), get_language())
+
+
+@cache
+def _kept_fields(serializer: type[KeptFields], language: str | None) -> Any:
+    # Bound to an instance that nobody's data pass through.
+    return super(KeptFields, serializer()).fields

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 from django.db.models.expressions import DatabaseDefault
 
@@ -52,8 +52,10 @@ def insert_rows(model: type[AnyModel], rows: Sequence[AnyModel]) -> None:
         for field in model._meta.concrete_fields
         if not isinstance(getattr(rows[0], field.attname), DatabaseDefault)
     ]
+    # Itself: going through the proxy for each value takes as long as the values do.
+    database = connections[DEFAULT_DB_ALIAS]
     values = [
-        field.get_db_prep_save(getattr(row, field.attname), connection)
+        field.get_db_prep_save(getattr(row, field.attname), database)
         for row in rows
         for field in fields
     ]
@@ -91,7 +93,7 @@ def _instance(model: type[AnyModel], row: Sequence[Any]) -> AnyModel:
     values = list(row)
     for index, convert in converters:
         values[index] = convert(values[index], None, connection)
-    return model.from_db(connection.alias, names, values)
+    return model.from_db(DEFAULT_DB_ALIAS, names, values)
 
 
 @cache
