@@ -81,6 +81,28 @@ def test_what_a_mouse_is_shown_by_hovering_a_finger_is_shown_at_once(visit):
     expect(words).to_have_css("opacity", "1")
 
 
+COVERED = """(card) => {
+  const place = (node) => node.getBoundingClientRect();
+  const meets = (a, b) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const pictures = [...card.querySelectorAll(".tile-frame")].map(place);
+  const words = [...card.querySelectorAll("header, .job-line, .row")].map(place);
+  return words.some((one) => pictures.some((picture) => meets(one, picture)))
+    || pictures.some((picture) => picture.right > place(card).right);
+}"""
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_no_width_lets_pictures_cover_their_words(studio, count):
+    one = studio()
+    one.ask("room for both", count=count)
+    one.generate()
+    one.expect_done(count)
+    for width in (360, 768, 960, 1200, 1280, 1440, 1920):
+        one.page.set_viewport_size({"width": width, "height": 900})
+        assert not one.card.evaluate(COVERED), width
+
+
 def tab_to(page, selector):
     for _ in range(60):
         page.keyboard.press("Tab")
