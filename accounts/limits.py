@@ -22,6 +22,7 @@ from pingvas.core.redis import (
     SIGN_UP_WINDOW_SECONDS,
     api_rate,
     generation_rate,
+    picture_rate,
     redis_client,
     sign_in_rate,
     sign_up_rate,
@@ -79,11 +80,20 @@ def count_generation(*, user_id: UUID, tier: str) -> None:
 
 def count_api_request(ip_address: str) -> None:
     """Count one request of an address; reads go on while Redis is away."""
+    _limit_minute(api_rate(ip_address), settings.API_REQUESTS_PER_MINUTE)
+
+
+def count_picture_request(ip_address: str) -> None:
+    """Count one preview or thumbnail: a page shows dozens, and must still be heard."""
+    _limit_minute(picture_rate(ip_address), settings.API_PICTURES_PER_MINUTE)
+
+
+def _limit_minute(key: str, allowed: int) -> None:
     try:
-        count, seconds = _count(api_rate(ip_address), API_WINDOW_SECONDS)
+        count, seconds = _count(key, API_WINDOW_SECONDS)
     except ServiceUnavailable:
         return
-    if count > settings.API_REQUESTS_PER_MINUTE:
+    if count > allowed:
         raise TooManyRequests(retry_after=max(seconds, 1))
 
 

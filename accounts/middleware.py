@@ -7,13 +7,18 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import translation
 
-from accounts.limits import count_api_request
+from accounts.limits import count_api_request, count_picture_request
 from pingvas.core.api.client import client_address
 from pingvas.core.errors import TooManyRequests
+
+PICTURES = ("/preview", "/thumbnail", "/images/file")
 
 
 class ApiLimitMiddleware:
     """Counts an address's API requests before any of them costs a transaction.
+
+    Pictures count apart: whoever watches eight of them form asks for many, and must
+    still be able to stop them.
 
     A DRF throttle would come after the sign-in check, and so would not count what that
     refuses.
@@ -24,8 +29,10 @@ class ApiLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path.startswith("/api/"):
+            is_picture = request.path.endswith(PICTURES)
+            count = count_picture_request if is_picture else count_api_request
             try:
-                count_api_request(client_address(request))
+                count(client_address(request))
             except TooManyRequests as error:
                 return _refusal(request, error)
         return self.get_response(request)

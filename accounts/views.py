@@ -41,14 +41,17 @@ class GatePage(FormView[GateForm], Page):
             user = self.admit(ip_address=address, **form.cleaned_data)
         except PingvasError as error:
             form.refuse(error)
-            return self.render_to_response(
-                self.get_context_data(form=form), status=error.status
-            )
+            return self._answer(form, error.status)
         login(self.request, user, backend=BACKEND)
         return super().form_valid(form)
 
     def form_invalid(self, form: GateForm) -> HttpResponse:
-        return self.render_to_response(self.get_context_data(form=form), status=400)
+        return self._answer(form, 400)
+
+    def _answer(self, form: GateForm, status: int) -> HttpResponse:
+        form.point_at_error()
+        context = self.get_context_data(form=form)
+        return self.render_to_response(context, status=status)
 
     def get_success_url(self) -> str:
         target = self._next()

@@ -12,6 +12,7 @@ TIER_OVERRIDES = {
     for tier in ("free", "starter", "pro", "studio", "enterprise")
 }
 API_REQUESTS_PER_MINUTE = 10_000_000
+API_PICTURES_PER_MINUTE = 10_000_000
 if os.environ.get("BENCH_RUNNING"):
     for limits in TIER_OVERRIDES.values():
         limits["running"] = int(os.environ["BENCH_RUNNING"])

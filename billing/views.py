@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, cast
 
-from django.utils.translation import gettext_lazy as _
-
 from accounts.models import User
-from billing.models import TransactionType
-from billing.selectors import transactions_for
+from billing.history import grouped, history_rows
 from billing.services.grants import read_balance
 from pingvas.core.pages import GrowingPage
 
 ROWS = 30
-KINDS = {
-    TransactionType.SUBSCRIPTION_GRANT: _("Monthly credits"),
-    TransactionType.SUBSCRIPTION_UPGRADE: _("Upgrade of the plan"),
-    TransactionType.ADMIN_ADJUSTMENT: _("Adjusted by our staff"),
-    TransactionType.GENERATION_USAGE: _("Picture"),
-    TransactionType.API_USAGE: _("Picture, by the API"),
-}
+FIGURES = ("available", "balance", "held", "granted_this_month", "used_this_month")
 
 
 class CreditsPage(GrowingPage):
     template_name = "billing/credits.html"
+    script = "billing/credits.js"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = cast(User, self.request.user)
         # First: it grants the free month that is due, which the history then shows.
-        summary = read_balance(user_id=user.id)
-        rows = list(self._history(user)[: ROWS + 1])
+        summary = asdict(read_balance(user_id=user.id))
+        rows, older = history_rows(user.id, before=self._before(), count=ROWS)
         return super().get_context_data(
-            summary=summary,
-            rows=[(row, KINDS[TransactionType(row.type)]) for row in rows[:ROWS]],
-            older=rows[ROWS - 1].sequence if len(rows) > ROWS else None,
+            figures={name: grouped(summary[name]) for name in FIGURES},
+            rows=rows,
+            older=older,
             **kwargs,
         )
 
-    def _history(self, user: User) -> Any:
-        history = transactions_for(user.id)
+    def _before(self) -> int | None:
+        """Where the page begins; an address that was tampered with shows the first."""
         before = self.request.GET.get("before", "")
-        # An address that was tampered with shows the first page.
-        if before.isascii() and before.isdigit() and len(before) < 10:
-            history = history.filter(sequence__lt=int(before))
-        return history
+        is_number = before.isascii() and before.isdigit() and len(before) < 10
+        return int(before) if is_number else None

@@ -4,6 +4,43 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+# Codes of jobs that failed, by what their owner can do about it.
+GONE = {"model_missing"}
+DAMAGED = {
+    "companion_mismatch",
+    "companion_missing",
+    "component_missing",
+    "config_missing",
+    "config_unreadable",
+    "damaged_file",
+    "incomplete_checkpoint",
+    "model_corrupt",
+    "model_refused",
+    "truncated_file",
+    "weights_mismatch",
+    "weights_missing",
+}
+UNFIT = {
+    "model_too_large",
+    "pickle_weights",
+    "remote_code",
+    "unsupported_architecture",
+    "unsupported_component",
+    "unsupported_pipeline",
+    "unsupported_variant",
+    "wrong_base",
+}
+IMPOSSIBLE = {
+    "invalid_guidance",
+    "invalid_seeds",
+    "invalid_size",
+    "invalid_steps",
+    "spec_refused",
+    "unknown_sampler",
+}
+BUSY = {"model_cache_full", "models_in_use"}
+OURS = {"download_cut", "engine_error", "internal_error", "storage_unavailable"}
+
 
 def create_words() -> dict[str, str]:
     """The sentences in the language of the request; `{name}` is filled in later."""
@@ -14,9 +51,9 @@ def _form_words() -> dict[str, str]:
     return {
         "price": _("{total} credits"),
         "price.one": _("{total} credit"),
-        "price_each": _("{pictures} × {credits}, about {seconds} s each"),
+        "price_each": _("{pictures} × {credits}, about {time} each"),
         "price_unknown": _("Price: —"),
-        "price_ceiling": _("at most, for about {seconds} s"),
+        "price_ceiling": _("at most, for about {time}"),
         "available": _("{count} available"),
         "missing": _("{missing} credits are missing: this needs {needed}."),
         "missing.one": _("{missing} credit is missing: this needs {needed}."),
@@ -27,11 +64,15 @@ def _form_words() -> dict[str, str]:
         "fit_size": _("{width} × {height} instead"),
         "nothing_fits": _("Not even the smallest settings fit. See your credits."),
         "prompt_needed": _("Write what the picture shall show."),
+        "number_needed": _("Write a number."),
+        "number_whole": _("Write a whole number."),
+        "number_between": _("Between {low} and {high}."),
+        "side_over": _("Your plan allows at most {side} pixels."),
         "settings_loaded": _("Settings taken over."),
         "settings_other_model": _(
             "Settings taken over, but {model} is not open to you: the model stays."
         ),
-        "side_own": _("This model's own side is {native}."),
+        "side_own": _("This model draws best at {native}."),
         "side_far": _("This model knows pictures of {native}; others come out odd."),
         "side_limit": _("Your plan ends at {side}."),
         "seed_random": _("Random"),
@@ -95,16 +136,23 @@ def _job_words() -> dict[str, str]:
 
 def _failure_words() -> dict[str, str]:
     """By `error_code`: why a job made no picture."""
+    reasons = {
+        _("The model is not there any more."): GONE,
+        _("The model's files are damaged. Choose another model."): DAMAGED,
+        _("This model cannot be run here. Choose another one."): UNFIT,
+        _("The model cannot draw these settings. Try others."): IMPOSSIBLE,
+        _("Too large for this machine. Try a smaller size or fewer pictures."): {
+            "out_of_memory"
+        },
+        _("The machines are too busy for this model. Try again later."): BUSY,
+        _("The model gave no valid picture."): {"broken_picture"},
+        _("The worker was lost too often."): {"worker_lost", "device_lost"},
+        _("It took far longer than expected."): {"deadline_exceeded"},
+        _("Something went wrong on our side."): OURS,
+        _("It could not be made."): {"unknown"},
+    }
     return {
-        "error.model_not_found": _("The model is not there any more."),
-        "error.out_of_memory": _(
-            "Too large for this machine. Try a smaller size or fewer pictures."
-        ),
-        "error.broken_picture": _("The model gave no valid picture."),
-        "error.lease_lost": _("The worker was lost too often."),
-        "error.deadline_exceeded": _("It took far longer than expected."),
-        "error.internal_error": _("Something went wrong on our side."),
-        "error.unknown": _("It could not be made."),
+        f"error.{code}": words for words, codes in reasons.items() for code in codes
     }
 
 

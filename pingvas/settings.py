@@ -312,6 +312,7 @@ SPECTACULAR_SETTINGS = {
 }
 # Of one address; the specification's window is a minute.
 API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 600, minimum=1)
+API_PICTURES_PER_MINUTE = env_int("API_PICTURES_PER_MINUTE", 6_000, minimum=1)
 
 # What this Celery worker does; a generation worker serves the tiers named.
 WORKER_KIND = env_choice("WORKER_KIND", ["none", "generation", "maintenance"], "none")

@@ -70,6 +70,10 @@ def api_rate(ip_address: str) -> str:
     return f"ratelimit:ip:{ip_address}:api"
 
 
+def picture_rate(ip_address: str) -> str:
+    return f"ratelimit:ip:{ip_address}:pictures"
+
+
 def sign_in_rate(whose: str) -> str:
     return f"ratelimit:sign-in:{whose}"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.test import RequestFactory
 from django.utils.translation import trans_real
 
 from pingvas.core.api.client import client_address
-from pingvas.core.redis import api_rate, redis_client
+from pingvas.core.redis import api_rate, picture_rate, redis_client
 from tests.accounts.api import error
 
 HERE = "127.0.0.1"
@@ -16,6 +18,7 @@ HERE = "127.0.0.1"
 @pytest.fixture(autouse=True)
 def three_a_minute(settings):
     settings.API_REQUESTS_PER_MINUTE = 3
+    settings.API_PICTURES_PER_MINUTE = 5
 
 
 def test_the_fourth_request_is_refused_and_told_when_to_come_back(program):
@@ -33,6 +36,20 @@ def test_another_address_is_not_held_back(program):
     for _ in range(4):
         program.get("me")
     program.client.defaults["REMOTE_ADDR"] = "192.0.2.7"
+    assert program.get("me").status_code == 401
+
+
+PICTURES = [f"jobs/{uuid4()}/preview", f"images/{uuid4()}/thumbnail", "images/file"]
+
+
+@pytest.mark.parametrize("path", PICTURES)
+def test_pictures_have_a_limit_of_their_own(program, path):
+    """Watching pictures form does not keep anybody from stopping them."""
+    answers = [program.get(path).status_code for _ in range(6)]
+    assert answers[-1] == 429
+    assert 429 not in answers[:-1]
+    assert redis_client().get(api_rate(HERE)) is None
+    assert redis_client().get(picture_rate(HERE)) == "6"
     assert program.get("me").status_code == 401
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 from functools import partial
+from uuid import uuid4
 
 import pytest
 import torch
@@ -21,6 +22,8 @@ from django.db import connection
 from playwright.sync_api import expect, sync_playwright
 
 from accounts.tiers import Tier
+from modelhub.models import AIModel
+from pingvas.core.db.actor import SERVICE, acting_as
 from tests.browser.studio import Studio, book
 from tests.browser.web import running_web
 from tests.cast import make_user
@@ -104,10 +107,15 @@ def web(database, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def launch():
-    """Starts a Chromium: `launch(ignore_default_args=[...])`."""
+def program():
+    """Where Chromium is."""
     found = [shutil.which(name) for name in ("chromium", "chromium-browser")]
-    program = next(filter(None, found), None) or shutil.which("google-chrome")
+    return next(filter(None, found), None) or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def launch(program):
+    """Starts a Chromium: `launch(ignore_default_args=[...])`."""
     options = {"executable_path": program, "args": CHROMIUM_ARGUMENTS}
     with sync_playwright() as playwright:
         yield partial(playwright.chromium.launch, **options)
@@ -176,6 +184,19 @@ def enter(visit, web):
         return page
 
     return _enter
+
+
+@pytest.fixture
+def damaged(model):
+    """A model whose files the store has lost: its jobs fail."""
+    with acting_as(SERVICE):
+        lost = AIModel.objects.get(name="tiny")
+        lost.id, lost.name = uuid4(), "damaged"
+        lost.s3_key, lost.sha256_hash = "models/nowhere", "0" * 64
+        lost.save(force_insert=True)
+    yield "damaged"
+    with acting_as(SERVICE):
+        lost.delete()
 
 
 @pytest.fixture

@@ -5,20 +5,13 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from generation.selectors import jobs_of
+from pingvas.core.db.actor import SERVICE, acting_as
 from tests.browser.studio import SLOW_STEPS, Studio
 
 pytestmark = pytest.mark.browser
 
 LIST = "**/api/v1/jobs?limit=*"
-# A tab in the background, whose notifications are noted down.
-IN_THE_BACK = """
-  Object.defineProperty(document, "hidden", { get: () => true });
-  window.told = [];
-  window.Notification = class {
-    static permission = "granted";
-    constructor(words, { body }) { window.told.push([words, body]); }
-  };
-"""
 
 
 def test_without_a_network_the_page_says_so_and_goes_on_when_it_is_back(studio):
@@ -63,6 +56,25 @@ def test_a_slow_first_answer_does_not_hide_what_came_after_it(studio):
     expect(Studio(tab).state).to_have_text("Cancelled")
 
 
+def test_a_picture_that_did_not_come_is_asked_for_again(studio):
+    one = studio()
+    asked = []
+
+    def lose_first(route):
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    one.page.route("**/thumbnail", lose_first)
+    one.ask("lost on its way")
+    one.generate()
+    one.expect_done()
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+
+
 def test_a_connection_that_died_without_a_word_is_replaced(enter, person, worker):
     page = enter(person, "/gallery")
     sockets = []
@@ -91,17 +103,38 @@ def test_a_connection_that_died_without_a_word_is_replaced(enter, person, worker
     one.expect_done()
 
 
-def test_the_end_is_told_to_whoever_looks_elsewhere(enter, person, worker):
+def test_a_job_that_nothing_is_heard_of_is_asked_for(enter, person, worker):
+    """The socket is open and answers pings, but the end of the job never comes."""
     page = enter(person, "/gallery")
-    page.add_init_script(IN_THE_BACK)
+
+    def watch(socket):
+        server = socket.connect_to_server()
+
+        def pass_on(message):
+            if not any(end in str(message) for end in ("job.completed", "credits.")):
+                socket.send(message)
+
+        server.on_message(pass_on)
+
+    page.route_web_socket("**/ws/**", watch)
+    page.clock.install()
     page.goto("/create")
     one = Studio(page)
-    one.ask("behind your back")
+    one.ask("a silent end", steps=SLOW_STEPS)
     one.generate()
+    one.expect_running()
+    expect(page.locator("#offline")).to_be_hidden()
+    while not is_done(person):
+        page.wait_for_timeout(100)
+    expect(one.state).not_to_have_text("Done")
+    page.clock.fast_forward(16_000)
     one.expect_done()
-    expect(page).to_have_title("Done · Create")
-    told = page.evaluate("window.told")
-    assert told == [["Your picture is done.", "behind your back"]]
+    expect(page.locator("#offline")).to_be_hidden()
+
+
+def is_done(person):
+    with acting_as(SERVICE):
+        return jobs_of(person.id).filter(status="completed").exists()
 
 
 def test_signing_out_in_one_tab_ends_the_other(enter, newcomer):

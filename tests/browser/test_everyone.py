@@ -41,6 +41,68 @@ def test_a_phone_shows_every_page_without_sideways_scrolling(studio):
         assert content <= window, path
 
 
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+}
+FIELDS = "select, textarea, input:not([type=radio]):not([type=hidden])"
+CONTROLS = f"button, a.button, .tabs a, .choices label, {FIELDS}"
+LOW = """(nodes) => nodes.map((node) => [node, node.getBoundingClientRect().height])
+  .filter(([, height]) => height && height < 44)
+  .map(([node, height]) => `${node.id || node.className || node.name} ${height}`)"""
+
+
+def test_a_finger_finds_every_control(studio):
+    one = studio(**PHONE)
+    one.ask("for thick fingers")
+    one.generate()
+    one.expect_done()
+    picture = one.card.locator(".tile-frame a").get_attribute("href")
+    for path in ("/create", picture, "/credits", "/"):
+        one.page.goto(path)
+        one.page.wait_for_load_state("networkidle")
+        assert one.page.locator(CONTROLS).evaluate_all(LOW) == [], path
+
+
+def test_what_a_mouse_is_shown_by_hovering_a_finger_is_shown_at_once(visit):
+    page = visit(**PHONE)
+    page.goto("/")
+    for item in page.locator(".mosaic li").all():
+        words, picture = item.locator("span"), item.locator("img")
+        expect(words).to_have_css("opacity", "1")
+        below = picture.bounding_box()
+        assert words.bounding_box()["y"] >= below["y"] + below["height"]
+    desk = visit()
+    desk.goto("/")
+    words = desk.locator(".mosaic span").first
+    expect(words).to_have_css("opacity", "0")
+    desk.locator(".mosaic a").first.hover()
+    expect(words).to_have_css("opacity", "1")
+
+
+COVERED = """(card) => {
+  const place = (node) => node.getBoundingClientRect();
+  const meets = (a, b) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const pictures = [...card.querySelectorAll(".tile-frame")].map(place);
+  const words = [...card.querySelectorAll("header, .job-line, .row")].map(place);
+  return words.some((one) => pictures.some((picture) => meets(one, picture)))
+    || pictures.some((picture) => picture.right > place(card).right);
+}"""
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_no_width_lets_pictures_cover_their_words(studio, count):
+    one = studio()
+    one.ask("room for both", count=count)
+    one.generate()
+    one.expect_done(count)
+    for width in (360, 768, 960, 1200, 1280, 1440, 1920):
+        one.page.set_viewport_size({"width": width, "height": 900})
+        assert not one.card.evaluate(COVERED), width
+
+
 def tab_to(page, selector):
     for _ in range(60):
         page.keyboard.press("Tab")

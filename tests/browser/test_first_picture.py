@@ -41,6 +41,6 @@ def test_a_stranger_signs_up_and_finds_their_picture_in_the_gallery(visit, worke
     expect(page.locator("#receipt")).to_contain_text(f"Charged{charge} credit")
 
     page.get_by_role("link", name="Credits", exact=True).click()
-    expect(page.locator("[data-available]")).to_have_text(str(300 - charge))
+    expect(page.locator('[data-figure="available"]')).to_have_text(str(300 - charge))
     expect(page.locator("tbody tr")).to_have_count(2)
-    expect(page.locator("tbody tr").first).to_contain_text(f"-{charge}")
+    expect(page.locator("tbody tr").first).to_contain_text(f"−{charge}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.studio import SLOW_STEPS, Studio, book
 from tests.gallery.pictures import make_image
 
 pytestmark = pytest.mark.browser
@@ -57,4 +58,42 @@ def test_what_was_private_is_gone_once_signed_out(enter, newcomer):
     go_back(page)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     # The browser did have the page; it took itself away.
+    assert was_kept(page)
+
+
+def test_create_catches_up_with_what_happened_meanwhile(studio):
+    one = studio()
+    page = one.page
+    one.ask("left alone", steps=SLOW_STEPS)
+    one.generate()
+    one.expect_running()
+    page.evaluate(WATCH)
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    expect(page.get_by_role("heading", name="Gallery")).to_be_visible()
+    other = Studio(page.context.new_page())
+    other.page.goto("/create")
+    other.expect_done()
+    go_back(page)
+    one.expect_done()
+    expect(page.locator("#offline")).to_be_hidden()
+    # What comes next is heard live again.
+    other.ask("after the return", steps=SLOW_STEPS)
+    other.generate()
+    expect(one.card.locator("h3")).to_have_text("after the return")
+    one.expect_running()
+    other.cancel()
+    expect(one.state).to_have_text("Cancelled")
+    assert was_kept(page)
+
+
+def test_credits_catch_up_as_well(enter, person):
+    page = enter(person, "/credits")
+    page.evaluate(WATCH)
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    expect(page.get_by_role("heading", name="Gallery")).to_be_visible()
+    book(person, 77)
+    go_back(page)
+    expect(page.locator('[data-figure="balance"]')).to_have_text("100,377")
+    expect(page.locator("tbody tr").first).to_contain_text("+77")
     assert was_kept(page)

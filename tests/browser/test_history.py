@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -42,6 +44,8 @@ def test_older_lines_come_below_the_newer_ones(enter, booked):
     older.press("Enter")
     count(page, 2 * ROWS + 3)
     assert changes(page) == [*range(2 * ROWS + 2, 0, -1), 300]
+    for zone in page.locator(".history tbody td:first-child time").all():
+        expect(zone).to_have_text(re.compile(r"\d{4}, \d+:\d\d [AP]M$"))
     expect(older).to_have_count(0)
     expect(page).to_have_url("/credits")
 

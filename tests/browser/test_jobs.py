@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.studio import SLOW_STEPS, Studio
+from tests.browser.studio import DRAWN, SLOW_STEPS, Studio
 
 pytestmark = pytest.mark.browser
 
@@ -52,12 +56,88 @@ def test_a_cancelled_job_gives_back_what_it_did_not_use(studio):
     expect(one.page.locator("#available")).to_have_text(left)
 
 
+def test_a_cancellation_says_that_it_is_under_way(studio):
+    one = studio()
+    one.ask("on its way out", steps=SLOW_STEPS, side=256)
+    one.generate()
+    one.expect_running()
+    held = []
+    one.page.route("**/cancel", lambda route: held.append(route))
+    one.card.get_by_role("button", name="Cancel").click()
+    button = one.card.get_by_role("button", name="Cancelling…")
+    expect(button).to_be_disabled()
+    while not held:
+        one.page.wait_for_timeout(50)
+    held[0].continue_()
+    expect(one.state).to_have_text("Cancelled")
+    expect(button).to_have_count(0)
+    expect(one.card.get_by_role("button", name="Use these settings")).to_be_visible()
+
+
+def test_a_cancellation_that_was_not_heard_can_be_tried_again(studio):
+    one = studio()
+    one.ask("stopped at the second try", steps=SLOW_STEPS, side=256)
+    one.generate()
+    one.expect_running()
+    one.page.route("**/cancel", lambda route: route.abort())
+    one.card.get_by_role("button", name="Cancel").click()
+    expect(one.page.locator(".toast")).to_contain_text("No connection.")
+    one.page.unroute("**/cancel")
+    one.cancel()
+
+
+def test_a_job_that_failed_says_why_costs_nothing_and_can_be_tried_again(
+    damaged, studio
+):
+    one = studio()
+    one.ask("never to be")
+    one.page.locator("#model").select_option(damaged)
+    one.generate()
+    expect(one.state).to_have_text("Failed", timeout=DRAWN)
+    expect(one.card.locator(".job-detail")).to_have_text(
+        "The model is not there any more."
+    )
+    expect(one.card.locator(".job-charge")).to_have_text("Nothing charged")
+    expect(one.card.locator(".tiles")).to_be_hidden()
+    expect(one.page.locator("#available")).to_have_text("100,300 available")
+    one.card.get_by_role("button", name="Try again").click()
+    expect(one.page.locator("article.job")).to_have_count(2)
+    expect(one.state).to_have_text("Failed", timeout=DRAWN)
+
+
 def test_four_pictures_of_one_submission_share_a_card(studio):
     one = studio()
     one.ask("four of a kind", count=4)
     one.generate()
     one.expect_done(4)
     expect(one.page.locator("article.job")).to_have_count(1)
+
+
+def test_previews_of_many_pictures_are_asked_for_in_turn(studio):
+    """Or watching would use up what the address may ask for."""
+    one = studio()
+    asked = defaultdict(list)
+
+    def note(request):
+        if "/preview" in request.url:
+            asked[request.url.split("?")[0]].append(time.monotonic())
+
+    one.page.on("request", note)
+    one.ask("four that form", steps=SLOW_STEPS, side=192, count=4)
+    one.generate()
+    one.expect_running()
+    expect(one.card.locator("img.preview")).to_have_count(4)
+    one.page.wait_for_timeout(5_000)
+    one.cancel()
+    assert len(asked) == 4
+    gaps = [
+        later - earlier
+        for times in asked.values()
+        for earlier, later in pairwise(times)
+    ]
+    assert gaps
+    # Four pictures, each every 1.6 seconds; clocks are read a little late.
+    assert min(gaps) > 1.4
 
 
 def test_without_the_socket_the_page_asks_for_itself(enter, person, worker):

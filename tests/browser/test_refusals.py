@@ -47,6 +47,46 @@ def test_wrong_settings_are_named_at_their_fields(enter, person, model):
     expect(page.locator("article.job")).to_have_count(0)
 
 
+def test_everything_that_is_wrong_is_named_at_once(enter, person, model):
+    page = enter(person, "/create")
+    Studio(page).ask("all wrong", steps=400, side=32)
+    page.locator("#cfg_scale").fill("70")
+    page.locator("#seed").fill("-5")
+    page.locator("#height").fill("")
+    said = {
+        "#width-error": "Between 64 and 2,048.",
+        "#height-error": "Write a number.",
+        "#steps-error": "Between 1 and 150.",
+        "#cfg_scale-error": "Between 1 and 20.",
+        "#seeds-error": "Between 0 and 4,294,967,295.",
+    }
+    # Leaving the field puts a side on the grid: it is still being written here.
+    page.locator("#width").fill("32")
+    for place, words in said.items():
+        expect(page.locator(place)).to_have_text(words)
+    expect(page.locator("#price")).to_have_text("Price: —")
+    page.locator("#generate").click()
+    expect(page.locator("article.job")).to_have_count(0)
+
+
+def test_a_refused_sign_up_opens_at_what_is_wrong(visit):
+    page = visit()
+    page.goto("/sign-up")
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    page.get_by_role("button", name="Make an account").click()
+    expect(page.get_by_text("Enter your e-mail address.")).to_be_visible()
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    page.get_by_label("E-mail address").fill("somebody@example.com")
+    page.get_by_label("Password").fill("short")
+    page.get_by_role("button", name="Make an account").click()
+    password = page.get_by_label("Password")
+    expect(password).to_be_focused()
+    expect(password).to_have_attribute("aria-invalid", "true")
+    described = password.get_attribute("aria-describedby").split()
+    words = " ".join(page.locator(f"#{name}").inner_text() for name in described)
+    assert "At least 8 characters." in words
+
+
 def test_a_wrong_password_is_refused_and_the_right_one_leads_on(visit, newcomer):
     page = visit()
     page.goto("/gallery")

@@ -84,7 +84,7 @@ def choose(page, group, value):
 def test_the_size_starts_at_the_models_own_and_follows_the_model(page, models):
     own = str(models)
     assert size(page) == [own, own]
-    expect(page.locator("#size-hint")).to_have_text(f"This model's own side is {own}.")
+    expect(page.locator("#size-hint")).to_have_text(f"This model draws best at {own}.")
     page.locator("#model").select_option("vast")
     assert size(page) == ["1024", "1024"]
     choose(page, "ratio", "16:9")

@@ -42,6 +42,7 @@ def generous(django_db_setup):
     with override_settings(
         TIER_OVERRIDES={"free": free},
         API_REQUESTS_PER_MINUTE=10**9,
+        API_PICTURES_PER_MINUTE=10**9,
     ):
         yield
 

@@ -23,7 +23,7 @@ APPS = [
     "workers",
 ]
 # Where pages speak; what programs read has its code beside the words.
-PAGE_MODULES = {"views.py", "forms.py", "words.py", "pages.py"}
+PAGE_MODULES = {"views.py", "forms.py", "history.py", "pages.py", "words.py"}
 MARKS = {"_", "gettext", "gettext_lazy"}
 TAG = re.compile(r"""{%\s*translate\s+(["'])(.+?)\1""")
 BLOCK = re.compile(r"{%\s*blocktranslate\b.*?%}(.*?){%\s*endblocktranslate\s*%}", re.S)

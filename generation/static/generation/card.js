@@ -16,8 +16,8 @@ export class Card {
   #isCancelling = false;
 
   constructor({ onCancel, onRetry, onReuse }) {
-    const button = (name, symbol, run) =>
-      element("button", { class: "button quiet", type: "button", onclick: run }, icon(symbol), say(name));
+    const button = (name, symbol, run, kind = "quiet") =>
+      element("button", { class: `button ${kind}`, type: "button", onclick: run }, icon(symbol), say(name));
     const cancel = () => {
       this.#isCancelling = true;
       this.#showActions();
@@ -32,9 +32,9 @@ export class Card {
       detail: element("span", { class: "job-detail" }),
       charge: element("span", { class: "job-charge" }),
       cancel: button("cancel", "close", cancel),
+      retry: button("retry", "again", () => this.#jobs.filter(hasFailed).forEach(onRetry), "plain"),
       reuse: button("reuse", "reuse", () => onReuse(settingsOf(this.#jobs[0]))),
       vary: button("vary", "dice", () => onReuse(variationOf(this.#jobs[0]))),
-      retry: button("retry", "reuse", () => this.#jobs.filter(hasFailed).forEach(onRetry)),
     };
     const { prompt, summary, tiles, state, detail, charge, ...buttons } = this.#parts;
     this.node = element(
@@ -56,6 +56,7 @@ export class Card {
     this.node.dataset.count = this.#parts.tiles.dataset.count = count;
     for (const job of jobs) this.#tile(job).show(job);
     this.node.dataset.status = this.#status();
+    this.node.toggleAttribute("data-bare", !jobs.some((job) => isLive(job) || job.image_id));
     this.#showActions();
     this.tick();
   }

@@ -15,7 +15,7 @@ const price = new Price(settings);
 const feed = new Feed({
   onReuse: takeOver,
   onCredits: (available) => (price.available = available),
-  onMoneyMoved: () => price.readBalance(),
+  onMoneyMoved: () => price.renew(),
 });
 
 let pending = null;
@@ -23,8 +23,10 @@ let pending = null;
 async function submit(event) {
   event.preventDefault();
   const body = settings.spec;
-  if (!body.prompt.trim()) {
-    settings.showErrors({ prompt: [say("prompt_needed")] });
+  const { problems } = settings;
+  if (!body.prompt.trim()) problems.prompt = [say("prompt_needed")];
+  if (Object.keys(problems).length) {
+    settings.showErrors(problems);
     settings.focusFirstError();
     return;
   }
@@ -62,7 +64,7 @@ function setSending(isSending) {
 
 function refuse(error) {
   showReason(error);
-  find("#refusal").scrollIntoView({ block: "center" });
+  find("#refusal").scrollIntoView({ block: "nearest" });
 }
 
 function showReason(error) {

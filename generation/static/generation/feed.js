@@ -13,6 +13,8 @@ const TICK = 1000;
 // While the socket is away the jobs are asked for this often.
 const READ_EVERY = 2000;
 const PLACE_EVERY = 4000;
+// So many jobs may be asked for at each of these times; more are asked for less often.
+const AT_ONCE = 4;
 // A job that nothing was heard of for so long is asked for, whatever the socket says.
 const SILENCE = 15_000;
 
@@ -150,14 +152,20 @@ export class Feed {
 
   #tick() {
     const now = performance.now();
-    const isDue = !this.#reading && now - this.#readAt > READ_EVERY;
+    const running = this.#count((job) => job.status === "in_progress");
+    const isDue = !this.#reading && now - this.#readAt > READ_EVERY * crowd(running);
     if (isDue && this.#mustAsk(now)) this.#read();
-    if (now - this.#placeAt > PLACE_EVERY && !document.hidden) {
+    const waiting = this.#count(isWaiting);
+    if (now - this.#placeAt > PLACE_EVERY * crowd(waiting) && !document.hidden) {
       this.#placeAt = now;
       this.#askPlaces();
     }
     for (const card of this.#cards.values()) card.tick();
     this.#attention.show([...this.#jobs.values()]);
+  }
+
+  #count(isMeant) {
+    return [...this.#jobs.values()].filter(isMeant).length;
   }
 
   async #askPlaces() {
@@ -217,6 +225,8 @@ export class Feed {
     }
   }
 }
+
+const crowd = (count) => Math.max(1, count / AT_ONCE);
 
 // What a frame says, in the words of a job.
 function fromEvent({ type, data }) {

@@ -1,8 +1,8 @@
 // The price and the balance before the click, and what would fit when it does not.
 
 import { api } from "../pingvas/js/api.js";
-import { element, find, setText } from "../pingvas/js/dom.js";
-import { errorText, say } from "../pingvas/js/words.js";
+import { element, find, later, setText } from "../pingvas/js/dom.js";
+import { duration, errorText, say } from "../pingvas/js/words.js";
 import { clearRefusal, showRefusal } from "./refusal.js";
 
 // The price does not depend on the words, but an empty prompt is refused.
@@ -10,6 +10,9 @@ const ANY_PROMPT = "…";
 // A quote is asked for without the words: it knows nothing of their errors.
 const WORDS = ["prompt", "negative_prompt"];
 const MULTIPLE = 8;
+// What another moment may mend: no network, too many requests, a part that is away.
+const PASSING = new Set([0, 429, 502, 503, 504]);
+const AGAIN_AFTER = 5000;
 
 export class Price {
   #settings;
@@ -17,10 +20,13 @@ export class Price {
   #available = null;
   #quote = null;
   #turn = 0;
+  // What the quote was asked for.
+  #priced = "";
 
   constructor(settings) {
     this.#settings = settings;
     settings.addEventListener("change", () => this.ask());
+    this.renew = later(() => this.#renew(), 300);
   }
 
   set available(count) {
@@ -42,21 +48,41 @@ export class Price {
     this.#asked = new AbortController();
     const { signal } = this.#asked;
     const spec = this.#settings.spec;
-    if (!spec.model) return;
+    const wish = JSON.stringify({ ...spec, prompt: "", negative_prompt: "" });
+    if (!spec.model || wish === this.#priced) return;
     try {
-      this.#quote = await quote(spec, signal);
-      this.#settings.showErrors({}, WORDS);
+      this.#quote = await this.#ask(spec, signal);
+      this.#priced = this.#quote ? wish : "";
     } catch (error) {
       if (error.name === "AbortError") return;
-      this.#quote = null;
-      this.#settings.showErrors(error.fields ?? {}, WORDS);
-      if (error.code === "model_not_in_tier") {
-        this.#settings.showErrors({ model: [errorText(error)] }, WORDS);
-      }
+      this.#refused(error);
     }
     if (this.#available === null) await this.readBalance();
     this.#show();
     this.#judge();
+  }
+
+  // A job has ended: the balance is another, and so may be the measured price.
+  #renew() {
+    this.#priced = "";
+    this.ask();
+    this.readBalance();
+  }
+
+  // What is wrong by itself is named without asking.
+  async #ask(spec, signal) {
+    const { problems } = this.#settings;
+    const found = Object.keys(problems).length ? null : await quote(spec, signal);
+    this.#settings.showErrors(problems, WORDS);
+    return found;
+  }
+
+  #refused(error) {
+    this.#quote = null;
+    this.#priced = "";
+    const isModel = error.code === "model_not_in_tier";
+    this.#settings.showErrors(isModel ? { model: [errorText(error)] } : (error.fields ?? {}), WORDS);
+    if (PASSING.has(error.status)) setTimeout(() => this.ask(), AGAIN_AFTER);
   }
 
   #show() {
@@ -66,10 +92,10 @@ export class Price {
       setText(find("#price-detail"), "");
       return;
     }
-    const seconds = Math.max(1, Math.round(found.seconds));
+    const time = duration(found.seconds);
     const detail = found.pictures > 1 ? "price_each" : "price_ceiling";
     setText(find("#price"), say("price", { total: found.total }));
-    setText(find("#price-detail"), say(detail, { ...found, seconds }));
+    setText(find("#price-detail"), say(detail, { ...found, time }));
   }
 
   #judge() {

@@ -18,6 +18,10 @@ const DEFAULTS = {
   locked: false,
 };
 const NUMBERS = ["width", "height", "steps", "cfg_scale", "seed"];
+const SIDES = new Set(["width", "height"]);
+const OPTIONAL = new Set(["cfg_scale", "seed"]);
+// The server's name of a field, where it is another one.
+const KEYS = { seed: "seeds" };
 const PLAIN = ["prompt", "negative_prompt", "model", "sampler", ...NUMBERS];
 
 export class SettingsForm extends EventTarget {
@@ -64,6 +68,28 @@ export class SettingsForm extends EventTarget {
       locked ? (first + index) % (LARGEST_SEED + 1) : -1,
     );
     return { ...rest, seeds };
+  }
+
+  // What the server would refuse, by field, in the words of this page.
+  get problems() {
+    const found = NUMBERS.map((name) => [KEYS[name] ?? name, this.#problem(name)]);
+    return Object.fromEntries(found.filter(([, words]) => words).map(([key, words]) => [key, [words]]));
+  }
+
+  #problem(name) {
+    const field = this.field(name);
+    const value = this.values[name];
+    if (value === null) {
+      const isWrong = field.validity.badInput || !OPTIONAL.has(name);
+      return isWrong ? say("number_needed") : "";
+    }
+    const [low, high] = [Number(field.min), Number(field.max)];
+    if (SIDES.has(name) && value > this.longestSide && value <= high) {
+      return say("side_over", { side: String(this.longestSide) });
+    }
+    if (value < low || value > high) return say("number_between", { low, high });
+    const isWhole = field.step !== "1" || Number.isInteger(value);
+    return isWhole ? "" : say("number_whole");
   }
 
   // A model that is not there, or not open to the user, leaves the chosen one.
@@ -148,8 +174,7 @@ export class SettingsForm extends EventTarget {
   }
 
   #settled(target) {
-    const isSide = target.name === "width" || target.name === "height";
-    if (!isSide || target.value === "") return;
+    if (!SIDES.has(target.name) || target.value === "") return;
     target.value = onGrid(Number(target.value));
     this.#edited(target);
   }

@@ -26,13 +26,23 @@ export function errorText(error) {
 
 export function duration(seconds) {
   const whole = Math.max(1, Math.round(seconds));
-  if (whole < 60) return say("seconds", { count: whole });
-  return say("minutes", { count: Math.round(whole / 60) });
+  const text =
+    whole < 60
+      ? say("seconds", { count: whole })
+      : say("minutes", { count: Math.round(whole / 60) });
+  // A number and its unit stay on one line.
+  return text.replace(" ", "\u00a0");
 }
 
+export const number = (value) => numbers.format(value);
+
+const written = (iso, style) => new Date(iso).toLocaleString(language, style);
+
 export function moment(iso) {
-  return new Date(iso).toLocaleString(language, {
-    dateStyle: "medium",
-    timeStyle: "short",
-  });
+  return written(iso, { dateStyle: "medium", timeStyle: "short" });
+}
+
+// With the day of the week, the seconds and the time zone.
+export function momentInFull(iso) {
+  return written(iso, { dateStyle: "full", timeStyle: "long" });
 }
