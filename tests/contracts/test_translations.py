@@ -23,7 +23,10 @@ APPS = [
     "workers",
 ]
 # Where pages speak; what programs read has its code beside the words.
-PAGE_MODULES = {"views.py", "forms.py", "history.py", "pages.py", "words.py"}
+PAGE_MODULES = {
+    *("views.py", "forms.py", "history.py", "pages.py", "words.py"),
+    *("admin.py", "staff_admin.py", "staff_menu.py", "staff_words.py", "sites.py"),
+}
 MARKS = {"_", "gettext", "gettext_lazy"}
 TAG = re.compile(r"""{%\s*translate\s+(["'])(.+?)\1""")
 BLOCK = re.compile(r"{%\s*blocktranslate\b.*?%}(.*?){%\s*endblocktranslate\s*%}", re.S)
@@ -40,7 +43,9 @@ def sentences_in_code():
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in MARKS:
                     [sentence] = node.args
-                    yield ast.literal_eval(sentence)
+                    # A name holds words that are marked where they are written.
+                    if isinstance(sentence, ast.Constant):
+                        yield sentence.value
 
 
 def sentences_in_templates():
