@@ -47,6 +47,22 @@ def test_wrong_settings_are_named_at_their_fields(enter, person, model):
     expect(page.locator("article.job")).to_have_count(0)
 
 
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_the_field_that_is_wrong_comes_into_sight(enter, person, model, size):
+    """Below many pictures the form stands partly under the header."""
+    page = enter(person, "/create", viewport={"width": size[0], "height": size[1]})
+    expect(page.locator("#no-jobs")).to_be_visible()
+    page.evaluate("document.querySelector('#jobs').style.minHeight = '4000px'")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.locator("#generate").press("Enter")
+    expect(page.locator("#prompt-error")).to_be_visible()
+    expect(page.locator("#prompt")).to_be_focused()
+    header = page.locator("header.top").bounding_box()
+    prompt = page.locator("#prompt").bounding_box()
+    assert prompt["y"] >= header["y"] + header["height"]
+    assert prompt["y"] + prompt["height"] <= size[1]
+
+
 def test_everything_that_is_wrong_is_named_at_once(enter, person, model):
     page = enter(person, "/create")
     Studio(page).ask("all wrong", steps=400, side=32)
