@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
 from accounts.tiers import Tier
-from pingvas.core.db.actor import IDENTITY, acting_as
+from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.schema import ForeignKey, Index, created_at, updated_at, uuid_key
 
 
@@ -36,8 +36,8 @@ class UserManager(BaseUserManager["User"]):
         self, email: str, password: str | None = None, **extra: Any
     ) -> User:
         # `manage.py createsuperuser` comes without an actor, and so would see and write
-        # nothing: the first member of staff could not be made.
-        with acting_as(IDENTITY):
+        # nothing: the first member of staff could not be made. Signing up makes none.
+        with acting_as(SERVICE):
             return self.create_user(
                 email, password, **{**extra, "is_staff": True, "is_superuser": True}
             )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.limits import count_sign_in, count_sign_up, forgive_sign_in
 from accounts.models import User
-from pingvas.core.db.actor import IDENTITY, acting_as, user_actor
+from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as, user_actor
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import InvalidRequest, NotSignedIn, PingvasError
 
@@ -110,7 +110,7 @@ def keep_account(
     *, email: str, password: str, display_name: str, is_staff: bool = False
 ) -> User:
     """Make the account, or give the one there this password and these rights."""
-    with acting_as(IDENTITY):
+    with acting_as(SERVICE):
         user = User.objects.filter(email=email).first() or User(email=email)
         user.display_name = display_name
         user.is_staff = user.is_superuser = is_staff

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import Group, Permission
-from django.db import transaction
+
+from pingvas.core.db.actor import SERVICE, acting_as
 
 # Permissions as `app.codename`. A job's change permission is to cancel and to retry it;
 # a posting's add permission is to adjust credits.
@@ -36,7 +37,7 @@ class UnknownPermission(LookupError):
     """A permission that no migrated model has."""
 
 
-@transaction.atomic
+@acting_as(SERVICE)
 def sync_staff_groups() -> None:
     """Make the groups, or give those that are there exactly these permissions."""
     for name, wanted in STAFF_GROUPS.items():

@@ -28,7 +28,7 @@ from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.models import TokenFamily, User
-from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.db.rows import columns_of, read_row
 from pingvas.core.errors import NotSignedIn, ServiceUnavailable
@@ -77,7 +77,7 @@ class Tokens:
 def issue_tokens(*, user: User) -> Tokens:
     """Begin a family for `user`, whose password (or the like) was just verified."""
     refresh = RefreshToken()
-    with acting_as(user_actor(user.id)):
+    with acting_as(IDENTITY):
         # Read anew: verifying may have hashed the password again.
         user = User.objects.get(pk=user.id)
         family = TokenFamily.objects.create(
@@ -92,7 +92,7 @@ def rotate_tokens(*, refresh: str) -> Tokens:
     Raises TokenInvalid, TokenExpired, or RefreshTokenReused, which ends the family.
     """
     shown = _verified(RefreshToken, refresh)
-    with acting_as(user_actor(shown["sub"])):
+    with acting_as(IDENTITY):
         user = user_of(shown)
         family = TokenFamily.objects.select_for_update().get(pk=shown["sid"])
         fresh = family.ended_at is None and family.refresh_jti == shown["jti"]
@@ -146,7 +146,7 @@ _HOLDER = """
 def user_of(token: Token) -> User:
     """The active user of a verified token whose family lives; TokenInvalid without.
 
-    The caller acts as that user already.
+    The caller acts as that user already, or as identity.
     """
     statement = _HOLDER.format(columns=columns_of(User, "holder"))
     user = read_row(User, statement, {"user": token["sub"], "family": token["sid"]})
@@ -157,13 +157,14 @@ def user_of(token: Token) -> User:
 
 def sign_out(*, user: User, token: Token) -> None:
     """End the family of an access token, and the token itself at once."""
-    _end_families(user.id, pk=token["sid"])
+    with acting_as(IDENTITY):
+        _end_families(user.id, pk=token["sid"])
     _blacklist(token)
 
 
 def sign_out_everywhere(*, user: User) -> None:
     """End every token and every session of `user`."""
-    with acting_as(user_actor(user.id)):
+    with acting_as(IDENTITY):
         User.objects.filter(pk=user.id).update(token_version=F("token_version") + 1)
         _end_families(user.id)
 

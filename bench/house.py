@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from pingvas.core.db.provision import Provision, provision
+from pingvas.core.db.provision import PASSWORDS, Provision, provision
 from pingvas.local.credentials import load_credentials
 from pingvas.local.environment import postgres_environment, redis_environment
 from pingvas.local.files import FolderLock, make_private_folder
@@ -69,10 +69,10 @@ def open_studio(name: str) -> Iterator[None]:
     """Set Django up on an empty, migrated database of the subject's own."""
     database = f"pingvas_bench_{name}"
     _drop(database)
-    _provision(database)
-    for variable in ADDRESSES[1:3]:
+    for variable in ("DATABASE_OWNER_URL", "DATABASE_URL"):
         os.environ[variable] = _with_database(os.environ[variable], database)
     os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+    _provision(database)
     import django
     from django.core.management import call_command
     from django.db import connections
@@ -81,7 +81,6 @@ def open_studio(name: str) -> Iterator[None]:
     try:
         call_command("migrate", database="owner", verbosity=0)
         connections["owner"].close()
-        _provision(database)
         yield
     finally:
         for connection in connections.all():
@@ -121,11 +120,7 @@ def _take_home() -> FolderLock:
 
 
 def _provision(database: str) -> None:
-    passwords = {
-        "pingvas_owner": os.environ["DB_OWNER_PASSWORD"],
-        "app_user": os.environ["DB_APP_PASSWORD"],
-        "readonly_user": os.environ["DB_READONLY_PASSWORD"],
-    }
+    passwords = {role: os.environ[name] for role, name in PASSWORDS.items()}
     provision(
         os.environ["DATABASE_ADMIN_URL"],
         Provision(database=database, passwords=passwords),

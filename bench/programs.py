@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from pingvas.core.db.roles import WORKER
 from pingvas.local.members import ProgramMember
 from pingvas.local.ports import LOOPBACK, keep_port
 from pingvas.local.programs import list_programs
@@ -38,6 +39,7 @@ def open_program(name: str, *, port: int = 0, **variables: str) -> Iterator[None
         program,
         log=_folder() / f"{name}.log",
         env={**os.environ, **variables, "DATABASE_URL": database_url()},
+        secrets={"DATABASE_WORKER_URL": worker_url()},
         cwd=ROOT,
     )
     member.start()
@@ -63,6 +65,13 @@ def database_url() -> str:
     return "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(
         **connection.settings_dict
     )
+
+
+def worker_url() -> str:
+    """The same database, as workers sign in."""
+    password = os.environ["DB_WORKER_PASSWORD"]
+    place = "{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
+    return f"postgresql://{WORKER}:{password}@{place}"
 
 
 def _folder() -> Path:

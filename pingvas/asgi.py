@@ -14,11 +14,14 @@ from django.core.wsgi import get_wsgi_application
 from django.utils.module_loading import import_string
 
 from pingvas.core.checks import refuse_unsafe_production
+from pingvas.core.db.login import expect_login
+from pingvas.core.db.roles import WEB
 from pingvas.core.threads import ThreadedApplication
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pingvas.settings")
 wsgi_application = get_wsgi_application()
 refuse_unsafe_production()
+expect_login(WEB)
 
 application = ProtocolTypeRouter(
     {

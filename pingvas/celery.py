@@ -77,5 +77,8 @@ def refuse_unsafe_start(**kwargs: Any) -> None:
     """Worker and Beat send this signal once, before they touch the broker."""
     django.setup()
     from pingvas.core.checks import refuse_unsafe_production
+    from pingvas.core.db.login import expect_login
+    from pingvas.core.db.roles import WORKER
 
     refuse_unsafe_production()
+    expect_login(WORKER)

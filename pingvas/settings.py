@@ -104,6 +104,8 @@ DB_SCHEMA = env_choice(
     ["dev_pingvas", "prod_pingvas"],
     "prod_pingvas" if PRODUCTION else "dev_pingvas",
 )
+# Of the database's roles, where one cluster holds both schemas.
+DB_ROLE_PREFIX = env_choice("DB_ROLE_PREFIX", ["", "dev_"], "")
 
 
 def database(name: str, **options: Any) -> dict[str, Any]:
@@ -181,7 +183,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "accounts:sign-in"
 LOGIN_REDIRECT_URL = "/"
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "pingvas.core.sessions"
 SESSION_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_SECURE = PRODUCTION
 CSRF_FAILURE_VIEW = "pingvas.core.error_pages.csrf_failure"

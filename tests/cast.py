@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
-from pingvas.core.db.actor import IDENTITY, acting_as
+from pingvas.core.db.actor import SERVICE, acting_as
 
 PASSWORD = "a long enough password"
 
 
 def make_user(name: str, **extra: Any) -> User:
-    with acting_as(IDENTITY):
+    with acting_as(SERVICE):
         return User.objects.create_user(f"{name}@example.com", PASSWORD, **extra)

@@ -15,7 +15,7 @@ from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 from psycopg import sql
 
-from pingvas.core.db.provision import Provision, provision
+from pingvas.core.db.provision import PASSWORDS, Provision, provision
 from tests.database import flush_as_administrator
 from tests.private_tables import refuse_private_tables_without_actor
 
@@ -40,8 +40,6 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         call_command("migrate", database="owner", verbosity=0)
         connections["owner"].close()
-    # Its closing revokes need the tables.
-    _provision(name)
     yield
     for connection in connections.all():
         connection.close()
@@ -72,11 +70,7 @@ def _provision(name: str) -> None:
 
 
 def _passwords() -> dict[str, str]:
-    return {
-        "pingvas_owner": os.environ["DB_OWNER_PASSWORD"],
-        "app_user": os.environ["DB_APP_PASSWORD"],
-        "readonly_user": os.environ["DB_READONLY_PASSWORD"],
-    }
+    return {role: os.environ[name] for role, name in PASSWORDS.items()}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -44,6 +44,10 @@ def app_connection() -> Any:
     return connect("DATABASE_URL")
 
 
+def worker_connection() -> Any:
+    return connect("DATABASE_WORKER_URL")
+
+
 def readonly_connection() -> Any:
     url = conninfo_to_dict(os.environ["DATABASE_URL"])
     url |= {"user": "readonly_user", "password": os.environ["DB_READONLY_PASSWORD"]}

@@ -28,12 +28,14 @@ ADDRESSES = (
     "DATABASE_ADMIN_URL",
     "DATABASE_OWNER_URL",
     "DATABASE_URL",
+    "DATABASE_WORKER_URL",
     "REDIS_URL",
 )
 # Nothing listens on port 1: a test that needs a server says so at once.
 NOWHERE = {
     "DATABASE_ADMIN_URL": "postgresql://postgres:none@127.0.0.1:1/postgres",
     "DATABASE_OWNER_URL": "postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db",
+    "DATABASE_WORKER_URL": "postgresql://worker_user:none@127.0.0.1:1/pingvas_db",
     "DATABASE_URL": "postgresql://app_user:none@127.0.0.1:1/pingvas_db",
     "REDIS_URL": "redis://:none@127.0.0.1:1/0",
 }

@@ -17,6 +17,7 @@ from billing.selectors import (
 )
 from billing.services.announcements import announce_balance
 from billing.services.ledger import lock_balance, post
+from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.errors import InvalidRequest
 
 
@@ -25,11 +26,12 @@ def read_balance(*, user_id: UUID) -> BalanceSummary:
     """The user's credits, after the free month that is due was granted."""
     # Locks in the one case that writes: reading must not queue behind settlements.
     if get_due_free_month(user_id):
-        lock_balance(user_id)
+        with acting_as(SERVICE, savepoint=False):
+            lock_balance(user_id)
     return get_balance_summary(user_id)
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def adjust_credits(
     *,
     user_id: UUID,

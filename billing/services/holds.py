@@ -1,8 +1,8 @@
 """Holds: what a job may cost at most, set aside while it is under way.
 
 Place a hold in the transaction that inserts the job; settle or release it in the one
-that ends the job. Each call may be repeated: a hold that is resolved stays as it is,
-and the call answers what the first one did.
+that ends the job, as the service. Each call may be repeated: a hold that is resolved
+stays as it is, and the call answers what the first one did.
 
 Lock order: balance, then hold. A caller that locks its job does so before.
 """
@@ -26,6 +26,7 @@ from billing.models import (
 from billing.selectors import holds_for_jobs
 from billing.services.announcements import announce_balance
 from billing.services.ledger import lock_balance, settle
+from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.errors import PingvasError
 
 MILLISECONDS_PER_CREDIT = 1000
@@ -76,7 +77,7 @@ def place_hold(
     return hold
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def place_holds(
     *,
     user_id: UUID,

@@ -1,7 +1,8 @@
 """The one place that changes a job's status once it is queued.
 
 Every write of a worker names its attempt: a worker that lost its lease (paused, cut
-off, swept) raises StaleAttempt and changes nothing.
+off, swept) raises StaleAttempt and changes nothing. Jobs are the service's to write,
+whoever asks for it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
@@ -39,7 +40,7 @@ from generation.states import (
     TERMINAL,
     before,
 )
-from pingvas.core.db.actor import SERVICE, current_actor
+from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.db.rows import columns_of, instances, read_together
 from pingvas.core.errors import NotFound, PingvasError
@@ -88,7 +89,7 @@ class Finished:
     pass_size: int
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def complete_job(attempt: Attempt, finished: Finished) -> GenerationJob:
     """Record the picture, charge for it and end the job: all of it, or StaleAttempt."""
     job = _lock_attempt(attempt)
@@ -112,7 +113,7 @@ def complete_job(attempt: Attempt, finished: Finished) -> GenerationJob:
     return job
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def fail_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
     """End the job without a picture and without a charge; StaleAttempt as above."""
     job = _lock_attempt(attempt)
@@ -120,7 +121,7 @@ def fail_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
     return job
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob:
     """Put the job back for another try, or fail it when its attempts are used up."""
     job = _lock_attempt(attempt)
@@ -128,7 +129,7 @@ def give_back_job(attempt: Attempt, *, code: str, message: str) -> GenerationJob
     return job
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def return_job(attempt: Attempt) -> GenerationJob:
     """Put the job back as if it had not been tried: the fault was none of its own.
 
@@ -144,7 +145,7 @@ def return_job(attempt: Attempt) -> GenerationJob:
     return job
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def end_cancelled_job(attempt: Attempt, *, milliseconds: int) -> GenerationJob:
     """End a running job that its user cancelled, and charge the GPU time it had.
 
@@ -157,7 +158,7 @@ def end_cancelled_job(attempt: Attempt, *, milliseconds: int) -> GenerationJob:
     return job
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
     """Cancel a waiting job now, or ask the worker of a running one to stop.
 
@@ -174,7 +175,7 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
     return job
 
 
-@transaction.atomic(savepoint=False)
+@acting_as(SERVICE, savepoint=False)
 def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
     """Take a job from a worker whose lease ran out.
 
@@ -279,16 +280,9 @@ def _move(
         raise StaleAttempt
     ended = ["completed_at"] if status in TERMINAL else []
     columns |= {"status": status, "lease_expires_at": None, "deadline_at": None}
-    # A user's own transaction does not see who else has work.
-    is_service = current_actor() == SERVICE
-    work = _update(
-        job,
-        columns,
-        clocked=ended,
-        behind=[REFRESH_SHARE, *([TIERS_WITH_WORK] if is_service else [])],
-    )
+    work = _update(job, columns, clocked=ended, behind=[REFRESH_SHARE, TIERS_WITH_WORK])
     announce(job, kind, **told)
-    wake_tiers_on_commit(work if is_service else None)
+    wake_tiers_on_commit(work)
 
 
 def _update(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.limits import count_generation
@@ -24,6 +23,7 @@ from generation.specs import GenerationSpec
 from generation.states import QUEUED, TERMINAL
 from modelhub.models import AIModel
 from modelhub.selectors import access_model
+from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.rows import insert_rows, read_together
 from pingvas.core.errors import PingvasError
 from pingvas.core.publishing import send_task_on_commit
@@ -55,7 +55,8 @@ def submit_jobs(
     """Queue one job for each seed and hold their credits, all or none.
 
     Counts against the tier's ten minutes first (ServiceUnavailable while Redis is
-    away). Locks the user's queue, then the balance. Raises ModelNotFound,
+    away). Acts as the service from then on. Locks the user's queue, then the balance.
+    Raises ModelNotFound,
     ModelNotInTier, InvalidRequest, QueueFull, InsufficientCredits.
     """
     model = access_model(user, spec.model)
@@ -63,7 +64,7 @@ def submit_jobs(
     quote = _quote(user, spec, model)
     sampler = spec.resolved_sampler(model.base_model or "")
     count_generation(user_id=user.id, tier=user.tier)
-    with transaction.atomic(savepoint=False):
+    with acting_as(SERVICE, savepoint=False):
         limit = limits_for(user.tier).waiting
         if open_share(user.id, user.tier) >= limit:
             raise QueueFull(limit=limit)

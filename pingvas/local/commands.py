@@ -7,12 +7,22 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 
+import psycopg
+
+from pingvas.core.db.ownership import (
+    SAFE_PATH,
+    ForeignObjects,
+    refuse_foreign_objects,
+)
+from pingvas.core.db.roles import OWNER
 from pingvas.local.environment import DATABASE
 from pingvas.local.errors import LocalError
 from pingvas.local.files import FolderLock
 from pingvas.local.home import Home
+from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.servers import LocalServers, choose_servers, describe_environment
 from pingvas.local.studio import announce_quarters
+from pingvas.rights import OTHER_OWNERS
 
 
 def run_command(home: Home, argv: Sequence[str]) -> int:
@@ -83,6 +93,7 @@ def _psql(
             "psql is for the embedded database: unset DATABASE_URL.",
             "psql은 내장 데이터베이스용입니다: DATABASE_URL을 해제하세요.",
         )
+    _refuse_traps(servers.postgres, env)
     program = str(servers.postgres.quarters.programs / "psql")
     # By variables: a password on the command line is seen by every user.
     connection = {
@@ -94,3 +105,17 @@ def _psql(
         "PGOPTIONS": f"-c search_path={env['DB_SCHEMA']},extensions",
     }
     return _call([program, *arguments], {**env, **connection})
+
+
+def _refuse_traps(postgres: EmbeddedPostgres, env: Mapping[str, str]) -> None:
+    """The administrator's statements find what lies in the schema."""
+    url = postgres.url("postgres", postgres.password, DATABASE)
+    owner = f"{env.get('DB_ROLE_PREFIX', '')}{OWNER}"
+    try:
+        with psycopg.connect(url, options=SAFE_PATH) as admin:
+            refuse_foreign_objects(admin, env["DB_SCHEMA"], owner, OTHER_OWNERS)
+    except ForeignObjects as error:
+        raise LocalError(
+            str(error),
+            f"{env['DB_SCHEMA']} 스키마에 소유자가 다른 객체가 있어 열지 않습니다.",
+        ) from error

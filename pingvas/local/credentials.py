@@ -14,6 +14,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(48),
     "DB_OWNER_PASSWORD": lambda: secrets.token_hex(24),
     "DB_APP_PASSWORD": lambda: secrets.token_hex(24),
+    "DB_WORKER_PASSWORD": lambda: secrets.token_hex(24),
     "DB_READONLY_PASSWORD": lambda: secrets.token_hex(24),
     # These two are typed by people.
     "DEMO_PASSWORD": lambda: secrets.token_urlsafe(9),

@@ -6,19 +6,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pingvas.core.db.roles import OWNER, WEB, WORKER
 from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.redis import EmbeddedRedis
 
 DATABASE = "pingvas_db"
-OWNER = "pingvas_owner"
-APP_USER = "app_user"
 
 # Kept from the web process and the workers; a set-up command gets those it names.
 PRIVILEGED = (
     "DATABASE_ADMIN_URL",
     "DATABASE_OWNER_URL",
+    "DATABASE_WORKER_URL",
     "DB_OWNER_PASSWORD",
     "DB_APP_PASSWORD",
+    "DB_WORKER_PASSWORD",
     "DB_READONLY_PASSWORD",
     "DEMO_PASSWORD",
     "STAFF_PASSWORD",
@@ -41,14 +42,17 @@ class Environment:
 def postgres_environment(
     postgres: EmbeddedPostgres, credentials: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the three database addresses and the passwords of the roles."""
+    """Return the database's addresses and the passwords of the roles."""
     owner, app = credentials["DB_OWNER_PASSWORD"], credentials["DB_APP_PASSWORD"]
+    worker = credentials["DB_WORKER_PASSWORD"]
     return {
         "DATABASE_ADMIN_URL": postgres.admin_url,
         "DATABASE_OWNER_URL": postgres.url(OWNER, owner, DATABASE),
-        "DATABASE_URL": postgres.url(APP_USER, app, DATABASE),
+        "DATABASE_URL": postgres.url(WEB, app, DATABASE),
+        "DATABASE_WORKER_URL": postgres.url(WORKER, worker, DATABASE),
         "DB_OWNER_PASSWORD": owner,
         "DB_APP_PASSWORD": app,
+        "DB_WORKER_PASSWORD": worker,
         "DB_READONLY_PASSWORD": credentials["DB_READONLY_PASSWORD"],
     }
 

@@ -72,12 +72,19 @@ class ProgramMember:
     is_talkative = True
 
     def __init__(
-        self, program: Program, *, log: Path, env: Mapping[str, str], cwd: Path
+        self,
+        program: Program,
+        *,
+        log: Path,
+        env: Mapping[str, str],
+        secrets: Mapping[str, str],
+        cwd: Path,
     ) -> None:
+        """`secrets`: everything that gives power; the program gets what it names."""
         self.name = program.name
         self.log = log
         self._program = program
-        self._env = {**env, **program.env}
+        self._env = {**env, **program.variables(secrets)}
         self._cwd = cwd
         self._child: subprocess.Popen[bytes] | None = None
 

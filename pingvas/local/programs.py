@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 # Highest tier first: the worker empties the queues in this order.
 GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue:free"
 MAINTENANCE_QUEUES = "sweep,maintenance"
+# Workers and Beat sign in by a name of their own.
+WORKER_LOGIN = {"DATABASE_URL": "DATABASE_WORKER_URL"}
 FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
 
 # New weights get a new number: a name goes on meaning what made a picture.
@@ -28,13 +30,21 @@ class Program:
 
     Attributes:
         env: variables that it gets besides the common ones.
+        secrets: variables that it gets of those that give power, by the name that it
+            knows them by.
         patience: seconds between the request to stop and the kill.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
     patience: float = 10.0
+
+    def variables(self, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Its own variables, with those of `secrets` that it names."""
+        named = {name: secrets[source] for name, source in self.secrets.items()}
+        return {**self.env, **named}
 
 
 @dataclass(frozen=True)
@@ -58,14 +68,13 @@ PROVISION = Step(
         "DATABASE_ADMIN_URL",
         "DB_OWNER_PASSWORD",
         "DB_APP_PASSWORD",
+        "DB_WORKER_PASSWORD",
         "DB_READONLY_PASSWORD",
     ),
 )
 STEPS = (
     PROVISION,
     Step(("migrate", "--database", "owner"), privileges=("DATABASE_OWNER_URL",)),
-    # Again, because it takes back rights on tables that only now exist.
-    PROVISION,
     Step(("sync_schedule",)),
     Step(
         (
@@ -97,6 +106,7 @@ def list_programs(port: int) -> list[Program]:
                 # The first picture does not wait for its model.
                 "WORKER_WARM_MODELS": STARTER_MODEL,
             },
+            secrets=WORKER_LOGIN,
             patience=15.0,
         ),
         Program(
@@ -104,8 +114,9 @@ def list_programs(port: int) -> list[Program]:
             # The second child sweeps on while the first is at a long audit.
             _worker("maintenance", MAINTENANCE_QUEUES, children=2),
             env={**FEW_CONNECTIONS, "WORKER_KIND": "maintenance"},
+            secrets=WORKER_LOGIN,
         ),
-        Program("beat", _beat(), FEW_CONNECTIONS),
+        Program("beat", _beat(), FEW_CONNECTIONS, WORKER_LOGIN),
     ]
 
 

@@ -84,12 +84,21 @@ def describe_environment(
     if servers.postgres is not None:
         for name in ("DEMO_PASSWORD", "STAFF_PASSWORD"):
             defaults[name] = credentials[name]
+    elif not given.get("DATABASE_WORKER_URL"):
+        raise LocalError(
+            "Workers and Beat sign in by a name of their own: set DATABASE_WORKER_URL "
+            "(worker_user) beside DATABASE_URL (app_user).",
+            "작업 프로세스와 Beat는 따로 로그인합니다: DATABASE_URL(app_user)과 함께 "
+            "DATABASE_WORKER_URL(worker_user)을 설정하세요.",
+        )
     return compose_environment(given, addresses, defaults)
 
 
 def check_reachable(environment: Environment) -> None:
     """Raise LocalError unless the programs' database and Redis take connections."""
     _try("DATABASE_URL", lambda: _connect(environment.common["DATABASE_URL"]))
+    worker = environment.privileged["DATABASE_WORKER_URL"]
+    _try("DATABASE_WORKER_URL", lambda: _connect(worker))
     _try("REDIS_URL", lambda: _ping(environment.common["REDIS_URL"]))
 
 

@@ -79,7 +79,13 @@ def _run_programs(
     env = {**environment.common, "PORT": str(port)}
     supervisor.adopt(
         [
-            ProgramMember(program, log=home.log(program.name), env=env, cwd=CHECKOUT)
+            ProgramMember(
+                program,
+                log=home.log(program.name),
+                env=env,
+                secrets=environment.privileged,
+                cwd=CHECKOUT,
+            )
             for program in list_programs(port)
         ]
     )

@@ -9,13 +9,13 @@ from accounts.models import User
 from billing.models import CreditTransaction, TransactionType
 from billing.services.ledger import lock_balance, post
 from generation.models import GenerationJob
-from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
+from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 
 
 def make_owner(name: str, **extra: Any) -> User:
     """A user who never signs in: hashing a password would take most of a test."""
-    with acting_as(IDENTITY):
+    with acting_as(SERVICE):
         return User.objects.create_user(f"{name}@example.com", None, **extra)
 
 

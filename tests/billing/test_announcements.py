@@ -44,7 +44,7 @@ def figures(published) -> list[tuple[int, int, int]]:
 
 
 def place(user, amount: int):
-    job = make_job(user.id)
+    job = make_job(user.id, quoted_credits=amount)
     with acting_as(user_actor(user.id)):
         place_hold(user_id=user.id, job_id=job.id, amount=amount)
     return job

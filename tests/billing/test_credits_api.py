@@ -45,7 +45,8 @@ def test_the_first_look_finds_the_free_month(browser):
 
 
 def test_credits_tell_what_is_held_and_used(alice, browser):
-    done, live = make_job(alice.id), make_job(alice.id)
+    done = make_job(alice.id, quoted_credits=20)
+    live = make_job(alice.id, quoted_credits=50)
     with acting_as(SERVICE):
         place_hold(user_id=alice.id, job_id=done.id, amount=20)
         place_hold(user_id=alice.id, job_id=live.id, amount=50)
@@ -88,7 +89,7 @@ def test_a_made_up_cursor_only_says_where_to_go_on(browser, sequence, found):
 
 
 def test_a_transaction_shows_its_job_and_no_words_of_the_staff(alice, browser):
-    job = make_job(alice.id)
+    job = make_job(alice.id, quoted_credits=20)
     with acting_as(SERVICE):
         place_hold(user_id=alice.id, job_id=job.id, amount=20)
         settle_hold(job_id=job.id, milliseconds=7000)

@@ -71,7 +71,10 @@ class Credits(RuleBasedStateMachine):
 
     @rule(target=jobs, amounts=st.lists(AMOUNTS, min_size=1, max_size=3))
     def place(self, amounts):
-        quotes = {make_job(self.user.id).id: amount for amount in amounts}
+        quotes = {
+            make_job(self.user.id, quoted_credits=amount).id: amount
+            for amount in amounts
+        }
         available = self.after_opening() - self.held
         affordable = sum(amounts) <= available
         user = user_actor(self.user.id)
@@ -112,7 +115,7 @@ class Credits(RuleBasedStateMachine):
 
     @rule(job=jobs, milliseconds=MILLISECONDS)
     def cancel(self, job, milliseconds):
-        with acting_as(user_actor(self.user.id)):
+        with acting_as(SERVICE):
             answer = settle_cancelled(job_id=job, milliseconds=milliseconds)
         self.resolve(job, (milliseconds + 999) // 1000, answer)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection
 
@@ -28,7 +26,7 @@ def alice():
 
 @pytest.fixture
 def placed(alice):
-    job = make_job(alice.id)
+    job = make_job(alice.id, quoted_credits=50)
     with acting_as(user_actor(alice.id)):
         return place_hold(user_id=alice.id, job_id=job.id, amount=50)
 
@@ -120,28 +118,50 @@ def test_a_hold_begins_as_held(alice):
         )
 
 
-def test_a_user_holds_for_own_jobs_alone(alice):
+def test_no_user_writes_a_hold(alice, placed):
+    job = make_job(alice.id)
+    for statement, values in (
+        (INSERT, [alice.id, job.id, "api_usage", 1]),
+        ("UPDATE credit_holds SET status = 'released', resolved_at = now()", []),
+        ("DELETE FROM credit_holds", []),
+        ("SELECT 1 FROM credit_holds FOR UPDATE", []),
+    ):
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            execute(user_actor(alice.id), statement, *values)
+
+
+def test_a_hold_is_of_its_jobs_user_and_of_its_quote_whoever_writes(alice):
     bob = make_owner("bob")
-    for owner, job in ((bob, make_job(alice.id)), (alice, make_job(bob.id))):
-        with pytest.raises(ProgrammingError, match="row-level security"):
-            execute(user_actor(bob.id), INSERT, owner.id, job.id, "api_usage", 5)
-    with pytest.raises(ProgrammingError, match="row-level security"):
-        execute(user_actor(bob.id), INSERT, bob.id, uuid4(), "api_usage", 5)
+    job = make_job(alice.id, quoted_credits=5)
+    for user, amount in ((bob.id, 5), (alice.id, 4), (alice.id, 6)):
+        with pytest.raises(IntegrityError, match="not its user's or not its quote"):
+            execute(SERVICE, INSERT, user, job.id, "generation_usage", amount)
+    execute(SERVICE, INSERT, alice.id, job.id, "generation_usage", 5)
 
 
-def test_a_user_neither_sees_nor_touches_a_foreign_hold(placed):
-    bob = user_actor(make_owner("bob").id)
-    with acting_as(bob):
+@pytest.mark.parametrize("change", ["quoted_credits = 9", "user_id = %s"])
+def test_whose_a_job_is_and_its_quote_never_change(alice, change):
+    job = make_job(alice.id, quoted_credits=5)
+    values = [make_owner("bob").id] if "%s" in change else []
+    with pytest.raises(IntegrityError, match="never change"):
+        execute(
+            SERVICE,
+            f"UPDATE generation_jobs SET {change} WHERE id = %s",  # noqa: S608
+            *values,
+            job.id,
+        )
+
+
+def test_a_retry_is_of_the_same_user_whoever_writes(alice):
+    theirs = make_job(make_owner("bob").id)
+    with pytest.raises(IntegrityError, match="repeats another user's"):
+        make_job(alice.id, retried_from_id=theirs.id)
+    assert make_job(alice.id, retried_from_id=make_job(alice.id).id)
+
+
+def test_a_user_does_not_see_a_foreign_hold(placed):
+    with acting_as(user_actor(make_owner("bob").id)):
         assert not CreditHold.objects.exists()
-    assert execute(bob, "UPDATE credit_holds SET amount = 1") == 0
-    assert execute(bob, "DELETE FROM credit_holds") == 0
-
-
-def test_the_owner_of_a_hold_cannot_delete_it(placed):
-    owner = user_actor(placed.user_id)
-    assert execute(owner, "DELETE FROM credit_holds") == 0
-    with acting_as(owner):
-        assert CreditHold.objects.count() == 1
 
 
 def test_without_an_actor_no_hold_is_seen(placed):
@@ -152,7 +172,7 @@ def test_without_an_actor_no_hold_is_seen(placed):
 
 @pytest.mark.django_db(transaction=True)
 def test_analysts_read_holds_and_change_none(alice):
-    job = make_job(alice.id)
+    job = make_job(alice.id, quoted_credits=50)
     with acting_as(user_actor(alice.id)):
         place_hold(user_id=alice.id, job_id=job.id, amount=50)
     with readonly_connection() as analyst:

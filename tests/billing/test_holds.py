@@ -3,7 +3,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from billing.models import CreditHold, CreditTransaction
 from billing.selectors import get_balance_summary
@@ -37,7 +37,7 @@ def figures(user) -> tuple[int, int, int]:
 
 
 def hold(user, amount: int, **over):
-    job = make_job(user.id)
+    job = make_job(user.id, quoted_credits=amount)
     with acting_as(user_actor(user.id)):
         return place_hold(user_id=user.id, job_id=job.id, amount=amount, **over)
 
@@ -92,7 +92,7 @@ def test_an_external_call_costs_what_was_quoted(alice):
 )
 def test_a_cancelled_job_pays_what_it_ran(alice, milliseconds, charge, status):
     placed = hold(alice, 5)
-    with acting_as(user_actor(alice.id)):
+    with acting_as(SERVICE):
         assert (
             settle_cancelled(job_id=placed.job_id, milliseconds=milliseconds) == charge
         )
@@ -140,11 +140,12 @@ def test_the_last_credit_can_be_held(alice):
 
 
 def test_a_batch_is_held_whole_or_not_at_all(alice):
-    jobs = [make_job(alice.id).id for _ in range(4)]
+    dear = [make_job(alice.id, quoted_credits=76).id for _ in range(4)]
     with pytest.raises(InsufficientCredits), acting_as(user_actor(alice.id)):
-        place_holds(user_id=alice.id, amounts=dict.fromkeys(jobs, 76))
+        place_holds(user_id=alice.id, amounts=dict.fromkeys(dear, 76))
     with acting_as(SERVICE):
         assert not CreditHold.objects.exists()
+    jobs = [make_job(alice.id, quoted_credits=75).id for _ in range(4)]
     with acting_as(user_actor(alice.id)):
         holds = place_holds(user_id=alice.id, amounts=dict.fromkeys(jobs, 75))
     assert [each.job_id for each in holds] == jobs
@@ -153,14 +154,14 @@ def test_a_batch_is_held_whole_or_not_at_all(alice):
 
 def test_a_refusal_dooms_the_transaction_that_inserted_the_job(alice):
     with acting_as(user_actor(alice.id)), transaction.atomic():
-        job = make_job(alice.id)
+        job = make_job(alice.id, quoted_credits=301)
         with pytest.raises(InsufficientCredits):
             place_hold(user_id=alice.id, job_id=job.id, amount=301)
         assert connection.needs_rollback
 
 
 def test_placing_again_on_the_same_terms_returns_the_first_holds(alice):
-    amounts = {make_job(alice.id).id: 10, make_job(alice.id).id: 20}
+    amounts = {make_job(alice.id, quoted_credits=n).id: n for n in (10, 20)}
     with acting_as(user_actor(alice.id)):
         first = place_holds(user_id=alice.id, amounts=amounts)
         again = place_holds(user_id=alice.id, amounts=amounts)
@@ -187,16 +188,22 @@ def test_a_hold_of_nothing_is_a_mistake_of_the_caller(alice, amounts):
         place_holds(user_id=alice.id, amounts=amounts)
 
 
-def test_nobody_resolves_a_job_that_is_not_theirs(alice):
+def test_nobody_but_the_house_resolves_a_hold(alice):
     job_id, bob = hold(alice, 10).job_id, make_owner("bob")
     for end in (
         lambda: settle_hold(job_id=job_id, milliseconds=1),
         lambda: settle_cancelled(job_id=job_id, milliseconds=1),
         lambda: release_hold(job_id=job_id),
     ):
-        with pytest.raises(HoldNotFound), acting_as(user_actor(bob.id)):
-            end()
+        for actor in (user_actor(bob.id), user_actor(alice.id)):
+            with pytest.raises(ProgrammingError, match="denied"), acting_as(actor):
+                end()
     assert figures(alice) == (300, 10, 290)
+
+
+def test_a_job_without_a_hold_has_nothing_to_resolve(alice):
+    with pytest.raises(HoldNotFound), acting_as(SERVICE):
+        settle_hold(job_id=make_job(alice.id).id, milliseconds=1)
 
 
 def test_whole_seconds_are_counted_without_floats():

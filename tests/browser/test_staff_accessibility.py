@@ -120,9 +120,13 @@ def test_the_pages_of_rows(desk, rows):
 
 
 def _plans():
-    yield PeriodicTask.objects.filter(crontab__isnull=False).first()
-    yield IntervalSchedule.objects.first()
-    yield CrontabSchedule.objects.first()
+    with acting_as(SERVICE):
+        timetable = (
+            PeriodicTask.objects.filter(crontab__isnull=False).first(),
+            IntervalSchedule.objects.first(),
+            CrontabSchedule.objects.first(),
+        )
+    yield from timetable
 
 
 def test_forms_questions_and_records(desk, rows):

@@ -23,7 +23,7 @@ from generation.models import GenerationJob
 from generation.services.sweep import sweep
 from pingvas.celery import app
 from pingvas.core.db.actor import SERVICE, acting_as
-from pingvas.core.db.provision import Provision, provision
+from pingvas.core.db.provision import PASSWORDS, Provision, provision
 from pingvas.core.redis import job_progress, redis_client
 from pingvas.local.credentials import load_credentials
 from pingvas.local.environment import postgres_environment
@@ -100,16 +100,11 @@ class Servers:
             connections[alias].close_pool()
 
     def _make_database(self) -> None:
-        passwords = {
-            "pingvas_owner": os.environ["DB_OWNER_PASSWORD"],
-            "app_user": os.environ["DB_APP_PASSWORD"],
-            "readonly_user": os.environ["DB_READONLY_PASSWORD"],
-        }
+        passwords = {role: os.environ[name] for role, name in PASSWORDS.items()}
         wanted = Provision(database="pingvas_db", passwords=passwords)
         provision(self.postgres.admin_url, wanted)
         call_command("migrate", database="owner", verbosity=0)
         connections["owner"].close()
-        provision(self.postgres.admin_url, wanted)
 
 
 class Worker:
@@ -122,7 +117,8 @@ class Worker:
 
     def start(self, **variables: str) -> None:
         program = next(each for each in list_programs(0) if each.name == "generation")
-        environment = os.environ | dict(program.env) | self._settings() | variables
+        own = program.variables(os.environ)
+        environment = os.environ | own | self._settings() | variables
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 program.argv,

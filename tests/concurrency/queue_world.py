@@ -19,7 +19,7 @@ from generation.services.schedule import WorkerOffer, attempt_of, claim_jobs
 from generation.services.submit import submit_jobs
 from generation.specs import GenerationSpec
 from modelhub.models import AIModel
-from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as, user_actor
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 
 # One credit: the smallest picture there is.
 CHEAP = {"model": "starter", "prompt": "a star", "width": 64, "height": 64, "steps": 1}
@@ -38,7 +38,7 @@ def make_model(name: str = "starter", **over: Any) -> AIModel:
 
 def make_rich(name: str, tier: str = "free", password: str | None = None) -> User:
     """A user whom credits never stop. Hashing a password would take most of a test."""
-    with acting_as(IDENTITY):
+    with acting_as(SERVICE):
         user = User.objects.create_user(f"{name}@example.com", password, tier=tier)
     with acting_as(SERVICE):
         adjust_credits(

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.tiers import Tier
 from generation.services import queue, schedule
 from generation.services.schedule import WARM_LOOKAHEAD
-from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
+from pingvas.core.db.actor import SERVICE, acting_as
 from tests.concurrency.queue_world import claim, offer
 from tests.database import admin_connection
 
@@ -39,7 +39,7 @@ _FILL = """
 @pytest.fixture
 def crowd():
     tiers = list(Tier)
-    with acting_as(IDENTITY):
+    with acting_as(SERVICE):
         User.objects.bulk_create(
             User(email=f"user{n}@example.com", tier=tiers[n % len(tiers)])
             for n in range(USERS)

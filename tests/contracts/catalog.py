@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pingvas.core.db.provision import ACTOR_ROLES, LOGIN_ROLES
+from pingvas.core.db.roles import ROLES
 
 HERE = Path(__file__).parent
-ROLES = [*LOGIN_ROLES, *ACTOR_ROLES]
 
 
 class Thing(NamedTuple):
@@ -29,7 +28,7 @@ def read_catalog(connection: Any) -> Catalog:
     """The entries of the schema that is first in the connection's search path."""
     schema = connection.execute("SELECT current_schema()").fetchone()[0]
     query = (HERE / "catalog.sql").read_text(encoding="utf-8")
-    rows = connection.execute(query, {"roles": ROLES}).fetchall()
+    rows = connection.execute(query, {"roles": [*ROLES]}).fetchall()
     catalog = {
         Thing(kind, _neutral(relation, schema), name): _neutral(definition, schema)
         for kind, relation, name, definition in rows

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from psycopg import sql
 
-from pingvas.core.db.provision import ACTOR_ROLES
+from pingvas.core.db.roles import ACTOR_ROLES
 from tests.database import admin_connection, app_connection, owner_connection
 
-ROLES = ("app_user", "service_user", "owner", "superuser")
+# Those that may write the ledger, by right or by power.
+ROLES = ("service_user", "owner", "superuser")
 WRITTEN = (
     "credit_transactions",
     "credit_balances",
@@ -38,6 +40,25 @@ def connected(role: str, user_id: UUID | None = None) -> Iterator[Any]:
                 "SELECT set_config('app.current_user_id', %s, true)", [str(user_id)]
             )
         yield connection
+
+
+@contextmanager
+def everybody_may_create() -> Iterator[None]:
+    """What earlier versions let everybody do: the walls behind have to hold as well."""
+    with admin_connection() as admin:
+        name = admin.execute("SELECT current_database()").fetchone()[0]
+        rights = (
+            f"CREATE ON SCHEMA {settings.DB_SCHEMA}",
+            f"TEMPORARY ON DATABASE {name}",
+            "USAGE ON LANGUAGE plpgsql, sql",
+        )
+        for right in rights:
+            admin.execute(f"GRANT {right} TO PUBLIC")
+        try:
+            yield
+        finally:
+            for right in rights:
+                admin.execute(f"REVOKE {right} FROM PUBLIC")
 
 
 def insert_user(connection: Any, name: str) -> UUID:

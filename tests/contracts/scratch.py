@@ -13,15 +13,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from psycopg import sql
 
-from pingvas.core.db.provision import Provision, provision
+from pingvas.core.db.provision import PASSWORDS, Provision, provision
 from tests.contracts.catalog import HERE, ROLES, Catalog, read_catalog
 from tests.database import connect
-
-PASSWORDS = {
-    "pingvas_owner": "DB_OWNER_PASSWORD",
-    "app_user": "DB_APP_PASSWORD",
-    "readonly_user": "DB_READONLY_PASSWORD",
-}
 
 
 @contextmanager

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import InsufficientPrivilege
 
+from pingvas.core.db.roles import ROLES
 from pingvas.settings import BASE_DIR
-from tests.contracts.catalog import Thing
+from tests.contracts.catalog import Catalog, Thing
 from tests.contracts.scratch import (
     catalog_of,
     owner_works_in,
     provision_again,
+    roles_to_ourselves,
     scratch_database,
 )
 from tests.database import connect
@@ -32,7 +37,7 @@ MADE = {"relation", "function", "sequence", "trigger", "policy"}
 
 @pytest.fixture
 def provisioned(django_db_setup: None, django_db_blocker) -> Iterator[str]:
-    """A database with schemas, roles and grants, and no table yet."""
+    """A database with schemas and roles, and no table yet."""
     with scratch_database("provisioned") as name, django_db_blocker.unblock():
         provision_again(name)
         yield name
@@ -64,35 +69,77 @@ def _migrate_to_zero() -> None:
     executor.migrate([(label, None) for label in executor.loader.migrated_apps])
 
 
-def test_development_and_production_migrate_apart_in_one_database(migrated):
-    dev = catalog_of(migrated, DEV)
-    assert _relations(migrated, PROD) == set()
-    _migrate_production(migrated)
-    assert catalog_of(migrated, PROD) == dev
-    assert catalog_of(migrated, DEV) == dev
+@pytest.fixture
+def apart(django_db_setup: None) -> Iterator[str]:
+    """A database with both schemas migrated, each by roles of its own."""
+    with scratch_database("apart") as name:
+        try:
+            for schema, prefix in ((PROD, ""), (DEV, "dev_")):
+                for command in ("provision_database", "migrate"):
+                    done = _manage(command, name, schema, prefix)
+                    assert done.returncode == 0, done.stderr
+            yield name
+        finally:
+            with connect("DATABASE_ADMIN_URL", name, autocommit=True) as admin:
+                for role in ROLES:
+                    admin.execute(f"DROP OWNED BY dev_{role} CASCADE")
+                    admin.execute(f"DROP ROLE dev_{role}")
 
 
-def _migrate_production(database: str) -> None:
-    """As an operator does: another process, with DB_SCHEMA in its environment."""
+def _manage(
+    command: str, database: str, schema: str, prefix: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """As an operator does: another process, with these in its environment."""
     urls = {
-        name: _in_database(os.environ[name], database)
+        name: _in_database(os.environ[name], database, prefix)
         for name in ("DATABASE_URL", "DATABASE_OWNER_URL")
     }
-    done = subprocess.run(
-        [sys.executable, "manage.py", "migrate"],
-        cwd=BASE_DIR,
-        env={**os.environ, **urls, "DB_SCHEMA": PROD},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    with roles_to_ourselves():
+        return subprocess.run(
+            [sys.executable, "manage.py", command],
+            cwd=BASE_DIR,
+            env={**os.environ, **urls, "DB_SCHEMA": schema, "DB_ROLE_PREFIX": prefix},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
-def _in_database(url: str, database: str) -> str:
+def test_development_and_production_live_apart_in_one_database(migrated, apart):
+    """The same schema twice; what opens one opens nothing of the other."""
+    wanted = _made(catalog_of(migrated, DEV))
+    assert _made(catalog_of(apart, PROD)) == wanted
+    assert _made(catalog_of(apart, DEV)) == wanted
+    for role, mine, theirs in (("dev_app_user", DEV, PROD), ("app_user", PROD, DEV)):
+        url = make_conninfo(os.environ["DATABASE_URL"], dbname=apart, user=role)
+        with psycopg.connect(url) as connection:
+            connection.execute(f"TABLE {mine}.users")
+            with pytest.raises(InsufficientPrivilege):
+                connection.execute(f"TABLE {theirs}.users")
+
+
+def _made(catalog: Catalog) -> set[tuple[str, str]]:
+    """What lies in the schema, and to whom it is open, by the specification's names."""
+    kinds = {*MADE, "grant", "column grant", "schema grant", "policy roles"}
+    return {
+        (re.sub(rf"\bdev_({'|'.join(ROLES)})\b", r"\1", text), thing.kind)
+        for thing, how in catalog.items()
+        for text in (str(thing), f"{thing} {how}")
+        if thing.kind in kinds and not thing.relation.startswith("extensions")
+    }
+
+
+def test_roles_that_serve_one_schema_are_not_given_the_other(migrated):
+    done = _manage("provision_database", migrated, PROD)
+    assert done.returncode == 1
+    assert "would be those of dev_pingvas" in done.stderr
+    assert _relations(migrated, PROD) == set()
+
+
+def _in_database(url: str, database: str, prefix: str = "") -> str:
     parts = conninfo_to_dict(url)
     return (
-        f"postgresql://{parts['user']}:{parts['password']}"
+        f"postgresql://{prefix}{parts['user']}:{parts['password']}"
         f"@{parts['host']}:{parts['port']}/{database}"
     )
 

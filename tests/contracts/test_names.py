@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 
 from accounts.tiers import Tier, limits_for
 from generation import specs
@@ -33,7 +34,7 @@ def test_the_api_and_the_engine_agree_on_limits():
 
 
 def test_every_scheduled_task_exists_and_every_queue_is_consumed():
-    celery.app.loader.import_default_modules()
+    celery.app.autodiscover_tasks(settings.INSTALLED_APPS, force=True)
     assert {entry.task for entry in schedule.SCHEDULE} <= set(celery.app.tasks)
     declared = {queue.name for queue in celery.app.conf.task_queues}
     assert {entry.queue for entry in schedule.SCHEDULE} <= declared

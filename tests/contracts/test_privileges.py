@@ -1,22 +1,40 @@
-"""After a second run of `provision_database`: exactly these privileges."""
+"""The catalogs against the list of rights: table by column by role by verb."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import StringIO
+from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connections
 from psycopg.errors import InsufficientPrivilege
 
+from pingvas.core.db.ownership import SAFE_PATH
+from pingvas.core.db.rights import Right, given_rights, listed_rights
+from pingvas.core.db.roles import ROLES
+from pingvas.core.db.safe_connection import safe_connection
+from pingvas.rights import RIGHTS
 from tests.contracts.catalog import Catalog, Thing
 from tests.contracts.people import connected
 from tests.contracts.scratch import catalog_of, roles_to_ourselves
-from tests.database import admin_connection, app_connection, readonly_connection
+from tests.database import (
+    admin_connection,
+    app_connection,
+    readonly_connection,
+    worker_connection,
+)
 
 WRITE = {"INSERT", "UPDATE", "DELETE"}
-ALL = WRITE | {"SELECT"}
-VERBS = [*sorted(ALL), "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"]
+STRAY = (
+    "GRANT UPDATE, DELETE, TRUNCATE ON credit_transactions TO app_user, service_user;"
+    "GRANT UPDATE (tier) ON users TO app_user;"
+    "GRANT SELECT ON user_stats TO app_user;"
+    "GRANT SELECT ON django_session TO PUBLIC;"
+    "GRANT EXECUTE ON FUNCTION check_ledger_chain() TO app_user"
+)
 
 
 def _provision() -> str:
@@ -26,89 +44,87 @@ def _provision() -> str:
     return out.getvalue()
 
 
+def _migrate() -> None:
+    with roles_to_ourselves():
+        call_command("migrate", verbosity=0)
+    connections["owner"].close()
+
+
 def _catalog() -> Catalog:
     return catalog_of(connections["default"].settings_dict["NAME"])
 
 
-@pytest.fixture(scope="module")
-def provisioned_again(django_db_setup: None) -> Catalog:
+def _given() -> set[Right]:
+    with safe_connection("owner") as owner:
+        return given_rights(owner, settings.DB_SCHEMA)
+
+
+@pytest.fixture(autouse=True)
+def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Every test here asks the catalogs, or runs a command that Django connects."""
+    with django_db_blocker.unblock():
+        yield
+
+
+def test_every_role_has_exactly_the_listed_rights_on_every_table_and_column():
+    assert _given() == listed_rights(RIGHTS)
+
+
+def test_every_table_is_listed_and_every_listed_one_exists():
+    with admin_connection() as admin:
+        rows = admin.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')"
+            " AND relnamespace = current_schema()::regnamespace"
+        ).fetchall()
+    assert {row[0] for row in rows} == set(RIGHTS)
+
+
+def test_no_function_of_ours_is_anybodys_to_call():
+    with admin_connection() as admin:
+        rows = admin.execute(
+            "SELECT proname, role FROM pg_proc, unnest(%s::text[]) AS role"
+            " WHERE pronamespace = current_schema()::regnamespace"
+            " AND has_function_privilege(role, pg_proc.oid, 'EXECUTE')",
+            [[role for role in ROLES if role != "pingvas_owner"]],
+        ).fetchall()
+    assert rows == []
+
+
+def test_a_new_table_without_a_line_stops_migrate_and_is_closed_to_everybody():
+    with connected("owner") as owner:
+        owner.execute("CREATE TABLE later (id bigint GENERATED ALWAYS AS IDENTITY)")
+    try:
+        with pytest.raises(CommandError, match=r"later.*pingvas/rights\.py"):
+            _migrate()
+        with pytest.raises(CommandError, match="later"):
+            _provision()
+        grants = [right for right in _given() if right.table.startswith("later")]
+    finally:
+        with connected("owner") as owner:
+            owner.execute("DROP TABLE later")
+    assert grants == []
+
+
+def test_a_second_run_says_what_it_did_and_changes_nothing():
     before = _catalog()
-    _provision()
-    return before
-
-
-def test_a_second_run_says_what_it_did_and_changes_nothing(provisioned_again):
     said = _provision()
-    assert _catalog() == provisioned_again
+    assert _catalog() == before
     assert f"database {connections['default'].settings_dict['NAME']} is there" in said
     assert "schema dev_pingvas" in said
-    assert "schema prod_pingvas" in said
+    assert "rights in dev_pingvas: 0 changes" in said
 
 
-@pytest.mark.parametrize(
-    ("role", "relation", "allowed"),
-    [
-        ("app_user", "credit_transactions", {"SELECT", "INSERT"}),
-        ("service_user", "credit_transactions", {"SELECT", "INSERT"}),
-        ("readonly_user", "credit_transactions", {"SELECT"}),
-        ("identity_user", "credit_transactions", set()),
-        ("app_user", "user_stats", set()),
-        ("service_user", "user_stats", ALL | {"MAINTAIN"}),
-        ("readonly_user", "user_stats", {"SELECT"}),
-        ("identity_user", "user_stats", set()),
-        ("app_user", "django_session", ALL),
-        ("readonly_user", "django_session", set()),
-        ("app_user", "images", ALL),
-        ("service_user", "images", ALL),
-        ("readonly_user", "images", {"SELECT"}),
-        ("identity_user", "users", {"SELECT", "INSERT", "UPDATE"}),
-    ],
-)
-def test_a_role_may_do_this_and_nothing_else(
-    provisioned_again, role, relation, allowed
-):
-    with admin_connection() as admin:
-        granted = {
-            verb
-            for verb in VERBS
-            if admin.execute(
-                "SELECT has_table_privilege(%s, %s, %s)", [role, relation, verb]
-            ).fetchone()[0]
-        }
-    assert granted == allowed
-
-
-def test_analysts_only_read_and_sign_in_only_sees_accounts(provisioned_again):
-    grants = [thing for thing in _catalog() if thing.kind == "grant"]
-    verbs = {g.name.split()[0] for g in grants if g.name.endswith("to readonly_user")}
-    assert verbs == {"SELECT"}
-    seen = {g.relation for g in grants if g.name.endswith("to identity_user")}
-    assert seen == {"users"}
-    strangers = {g.name.split()[-1] for g in grants} - {
-        "app_user",
-        "service_user",
-        "readonly_user",
-        "identity_user",
-    }
-    assert strangers == set()
-
-
-def test_a_stray_grant_is_taken_back_by_the_next_run(provisioned_again):
+@pytest.mark.parametrize("again", [_provision, _migrate])
+def test_a_stray_grant_is_taken_back_by_the_next_run(again):
+    before = _catalog()
     with connected("owner") as owner:
-        owner.execute(
-            "GRANT UPDATE, DELETE, TRUNCATE ON credit_transactions TO app_user,"
-            " service_user;"
-            "GRANT SELECT ON user_stats TO app_user;"
-            "GRANT SELECT ON django_session TO readonly_user"
-        )
-    assert _catalog() != provisioned_again
-    _provision()
-    assert _catalog() == provisioned_again
+        owner.execute(STRAY)
+    assert _catalog() != before
+    again()
+    assert _catalog() == before
 
 
-def test_no_role_that_serves_people_owns_a_table_or_escapes_row_security(
-    provisioned_again,
-):
+def test_no_role_that_serves_people_owns_a_table_or_escapes_row_security():
     with admin_connection() as admin:
         owners = admin.execute(
             "SELECT DISTINCT relowner::regrole::text FROM pg_class"
@@ -116,35 +132,111 @@ def test_no_role_that_serves_people_owns_a_table_or_escapes_row_security(
         ).fetchall()
     assert owners == [("pingvas_owner",)]
     catalog = _catalog()
-    assert catalog[Thing("role", "", "app_user")] == "login inherit"
-    assert catalog[Thing("role", "", "readonly_user")] == "login inherit"
-    assert catalog[Thing("role", "", "service_user")] == "inherit"
-    assert catalog[Thing("role", "", "identity_user")] == "inherit"
+    for login in ("app_user", "worker_user", "readonly_user", "pingvas_owner"):
+        assert catalog[Thing("role", "", login)] == "login inherit"
     for role in ("service_user", "identity_user"):
-        assert catalog[Thing("membership", "", f"app_user in {role}")] == "set"
+        assert catalog[Thing("role", "", role)] == "inherit"
 
 
-def test_app_user_cannot_become_the_owner(provisioned_again):
-    with pytest.raises(InsufficientPrivilege), app_connection() as connection:
-        connection.execute("SET ROLE pingvas_owner")
-
-
-def test_analysts_cannot_read_sessions(provisioned_again):
-    with readonly_connection() as connection:
-        connection.execute("SELECT * FROM users")
-        with pytest.raises(InsufficientPrivilege):
-            connection.execute("SELECT * FROM django_session")
-
-
-def test_tables_of_later_migrations_get_the_same_grants(provisioned_again):
-    with connected("owner") as owner:
-        owner.execute("CREATE TABLE later (id bigint GENERATED ALWAYS AS IDENTITY)")
-    try:
-        grants = {thing.name for thing in _catalog() if thing[:2] == ("grant", "later")}
-    finally:
-        with connected("owner") as owner:
-            owner.execute("DROP TABLE later")
-    assert grants == {
-        "SELECT to readonly_user",
-        *(f"{verb} to {role}" for verb in ALL for role in ("app_user", "service_user")),
+def test_roles_are_taken_one_at_a_time_and_never_inherited():
+    memberships = {
+        thing.name: how for thing, how in _catalog().items() if thing[0] == "membership"
     }
+    assert memberships == dict.fromkeys(
+        (
+            "app_user in service_user",
+            "app_user in identity_user",
+            "worker_user in service_user",
+            "worker_user in app_user",
+        ),
+        "set",
+    )
+
+
+@pytest.mark.parametrize("role", ["pingvas_owner", "worker_user", "postgres"])
+def test_app_user_may_become_neither_owner_nor_worker(role):
+    with pytest.raises(InsufficientPrivilege), app_connection() as connection:
+        connection.execute(f"SET ROLE {role}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE trap ()",
+        "CREATE TEMPORARY TABLE trap ()",
+        "CREATE FUNCTION trap() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq)",
+        "CREATE SCHEMA trap",
+        "CREATE TABLE public.trap ()",
+        "CREATE TABLE extensions.trap ()",
+        "DO LANGUAGE plpgsql $$ BEGIN NULL; END $$",
+    ],
+)
+@pytest.mark.parametrize("role", ["app_user", "service_user", "identity_user"])
+def test_whoever_serves_people_can_make_nothing(role, statement):
+    with pytest.raises(InsufficientPrivilege), connected(role) as connection:
+        connection.execute(statement)
+
+
+def test_a_worker_is_the_house_from_its_first_statement_and_can_be_a_user():
+    with worker_connection() as worker:
+        who = "SELECT session_user::text, current_user::text"
+        assert worker.execute(who).fetchone() == ("worker_user", "service_user")
+        assert worker.execute("SELECT count(*) FROM users").fetchone() == (0,)
+        worker.execute("SET LOCAL ROLE app_user")
+        with pytest.raises(InsufficientPrivilege):
+            worker.execute("SELECT * FROM django_celery_beat_periodictask")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "SELECT * FROM django_session",
+        "SELECT * FROM token_families",
+        "SELECT * FROM idempotency_keys",
+        "SELECT password_hash FROM users",
+        "SELECT oauth_id FROM users",
+        "SELECT token_version FROM users",
+        "SELECT * FROM users",
+        "SELECT * FROM django_admin_log",
+    ],
+)
+def test_analysts_cannot_read_secrets(question):
+    with readonly_connection() as connection:
+        connection.execute("SELECT id, tier FROM users")
+        with pytest.raises(InsufficientPrivilege):
+            connection.execute(question)
+
+
+def test_logins_are_bounded_in_time_and_number():
+    with admin_connection() as admin:
+        rows = admin.execute(
+            "SELECT rolname, rolconnlimit, rolconfig FROM pg_roles"
+            " WHERE rolname IN ('app_user', 'worker_user', 'readonly_user')"
+        ).fetchall()
+        most = int(admin.execute("SHOW max_connections").fetchone()[0])
+    assert sum(limit for _, limit, _ in rows) < most
+    for _, limit, configured in rows:
+        assert limit > 0
+        names = {one.partition("=")[0] for one in configured}
+        assert names >= {
+            "statement_timeout",
+            "lock_timeout",
+            "idle_in_transaction_session_timeout",
+        }
+        assert {"log_min_error_statement=panic", "log_error_verbosity=terse"} <= set(
+            configured
+        )
+
+
+def test_nobody_else_may_connect():
+    with admin_connection() as admin:
+        stranger = "SELECT has_database_privilege('public', current_database(), %s)"
+        for verb in ("CONNECT", "TEMPORARY", "CREATE"):
+            assert admin.execute(stranger, [verb]).fetchone() == (False,)
+
+
+def test_control_the_safe_path_is_what_the_owner_looks_by():
+    with safe_connection("owner") as owner:
+        path = owner.execute("SHOW search_path").fetchone()
+    assert SAFE_PATH.endswith(f"={path[0]}")

@@ -10,6 +10,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from tests.contracts.people import (
     connected,
+    everybody_may_create,
     forget_everybody,
     insert_image,
     insert_job,
@@ -69,7 +70,10 @@ def test_nobody_sees_no_row_and_no_error(people):
 
 def test_a_function_of_the_reader_does_not_see_other_rows(people):
     """The view is a security barrier: its filter runs before the reader's own."""
-    with connected("app_user", people["alice"]) as connection:
+    with (
+        everybody_may_create(),
+        connected("app_user", people["alice"]) as connection,
+    ):
         connection.execute(
             "CREATE FUNCTION pg_temp.tell(integer) RETURNS boolean LANGUAGE plpgsql"
             " COST 0.0001 AS $$ BEGIN RAISE NOTICE 'seen'; RETURN true; END $$"

@@ -45,6 +45,8 @@ class Darkroom:
     def __init__(self) -> None:
         self.state = ProjectState()
         self.migrate(CREATE, migrations.RunSQL(UPDATED_AT))
+        with owner_connection() as owner:
+            owner.execute(f"GRANT ALL ON {TABLE} TO app_user")
         self.app = connect("DATABASE_URL", autocommit=True)
 
     def migrate(self, *operations: Any) -> Any:

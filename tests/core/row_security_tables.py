@@ -11,11 +11,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from pingvas.core.db.rights import Right, listed_rights
+from pingvas.rights import RIGHTS
+
 Row = dict[str, object]
 
 READ, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
-EVERYTHING = frozenset({READ, INSERT, UPDATE, DELETE})
+LISTED = listed_rights(RIGHTS)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def may(role: str, verb: str, table: str, column: str = "") -> bool:
+    """Whether the list lets `role` do this with the table, or with one column of it."""
+    whole, one = Right(table, role, verb), Right(table, role, verb, column)
+    return whole in LISTED or one in LISTED
+
+
+def verbs_of(role: str, table: str) -> frozenset[str]:
+    """What `role` may do with the table or at least with some of its columns."""
+    return frozenset(
+        right.verb for right in LISTED if (right.table, right.role) == (table, role)
+    )
 
 
 @dataclass(frozen=True)
@@ -37,24 +53,17 @@ class Person:
 class Private:
     """One table's entry.
 
-    `row` makes a valid new row of a person's; `verbs` is what people may do with their
-    own rows; `touch` is a harmless assignment. `references` names every column that
+    `row` makes a valid new row of a person's; `touch` is a harmless assignment. What
+    each role may do is the list's to say (`may`). `references` names every column that
     points at a private table, with somebody's private row to point at, and `shared` the
-    ones that may also point at what somebody made public. `refused` are values that a
-    person's own row may not take; `follows` are columns that go with the owner, because
-    a trigger holds them to it, and `fixed` those that a trigger keeps from changing at
-    all. `key` identifies rows well enough to tell whose.
+    ones that may also point at what somebody made public. `key` identifies rows well
+    enough to tell whose.
     """
 
     row: Callable[[Person], Row]
     touch: str
-    verbs: frozenset[str] = EVERYTHING
-    service_verbs: frozenset[str] = EVERYTHING
     references: Mapping[str, Callable[[Person], object]] = field(default_factory=dict)
     shared: Mapping[str, Callable[[Person], object]] = field(default_factory=dict)
-    refused: tuple[Row, ...] = ()
-    follows: tuple[str, ...] = ()
-    fixed: frozenset[str] = frozenset()
     key: str = "id"
 
 
@@ -206,39 +215,30 @@ PRIVATE = {
     "users": Private(
         a_user,
         "display_name = 'touched'",
-        verbs=frozenset({READ, UPDATE}),
-        # Not a foreign key: an account may not become another's either.
-        references={"id": _id},
     ),
     "subscriptions": Private(
         a_subscription,
         "status = 'expired'",
-        verbs=frozenset({READ}),
         references={"user_id": _id},
     ),
     "credit_balances": Private(
         a_balance,
         "last_granted_at = now()",
-        verbs=frozenset({READ, INSERT, UPDATE}),
         references={"user_id": _id},
     ),
     "generation_jobs": Private(
         a_job,
         "error_message = 'touched'",
-        verbs=frozenset({READ, INSERT, UPDATE}),
         references={"user_id": _id, "retried_from_id": _job},
     ),
     "credit_holds": Private(
         a_hold,
         "status = 'released', resolved_at = now()",
-        verbs=frozenset({READ, INSERT, UPDATE}),
         references={"user_id": _id, "job_id": _job},
-        fixed=frozenset({"user_id", "job_id"}),
     ),
     "queue_shares": Private(
         a_share,
         "running = 1",
-        verbs=frozenset({READ, INSERT, UPDATE}),
         references={"user_id": _id},
         key="user_id",
     ),
@@ -248,23 +248,19 @@ PRIVATE = {
     "token_families": Private(
         a_token_family,
         "ended_at = now()",
-        verbs=frozenset({READ, INSERT, UPDATE}),
         references={"user_id": _id},
     ),
     "credit_transactions": Private(
         a_posting,
         "description = 'touched'",
-        verbs=frozenset({READ, INSERT}),
-        service_verbs=frozenset({READ, INSERT}),
         references={
             "user_id": _id,
             "job_id": _job,
             "subscription_id": lambda person: person.subscription,
         },
-        follows=("sequence", "balance_after"),
     ),
     "images": Private(
-        an_image, "view_count = 7", references={"user_id": _id, "job_id": _job}
+        an_image, "share_token = NULL", references={"user_id": _id, "job_id": _job}
     ),
     "boards": Private(
         a_board,
@@ -289,15 +285,14 @@ PRIVATE = {
         a_model,
         "description = 'touched'",
         references={"uploaded_by_user_id": _id},
-        refused=({"is_official": True}, {"uploaded_by_user_id": None}),
     ),
 }
 
 OPEN = {
     "django_migrations": "the state of the schema",
     "django_content_type": "names of models",
-    "django_session": "third-party; reached by an unguessable key alone",
-    "django_admin_log": "third-party; reached by the admin alone",
+    "django_session": "third-party; reached by the identity actor alone",
+    "django_admin_log": "third-party; reached by the service alone",
     "auth_permission": "names of permissions",
     "auth_group": "names of staff groups",
     "auth_group_permissions": "what staff groups may do",

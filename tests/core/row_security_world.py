@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pingvas.core.db.actor import SERVICE
 from tests.core.row_security_tables import PRIVATE, Person, Row
-from tests.database import app_connection, flush_as_administrator
+from tests.database import flush_as_administrator, owner_connection
 
 EVERYBODY = "everybody"
 
@@ -50,8 +49,8 @@ def insert(connection: Any, table: str, row: Mapping[str, object]) -> Any:
 def a_world() -> Iterator[World]:
     world = World(Person("alice", 1), Person("bob", 1), Person("carol", 0))
     try:
-        with app_connection() as connection:
-            connection.execute(SERVICE.statement)
+        # No one role may write all of it.
+        with owner_connection() as connection, connection.transaction():
             for person in (world.alice, world.bob, world.carol):
                 _settle(connection, world, person)
             for person in (world.alice, world.bob):

@@ -37,11 +37,7 @@ def change_password(user: User) -> None:
     user.save(update_fields=["password"])
 
 
-def remove(user: User) -> None:
-    user.delete()
-
-
-@pytest.mark.parametrize("happen", [deactivate, change_password, remove])
+@pytest.mark.parametrize("happen", [deactivate, change_password])
 @pytest.mark.parametrize("early", [False, True])
 def test_a_session_that_outlived_its_account_acts_for_nobody(
     browser, alice, settings, happen, early

@@ -14,7 +14,7 @@ from pingvas.core.db.actor import (
     become,
     user_actor,
 )
-from pingvas.core.db.postgresql.base import Cursor
+from pingvas.core.db.postgresql.base import Cursor, deferred_of
 from tests.cast import make_user
 from tests.core.flights import traced_pool
 
@@ -99,7 +99,7 @@ def test_control_a_begin_that_is_forgotten_lets_it_out(alice, monkeypatch):
         try:
             return execute(cursor, *call, **options)
         finally:
-            cursor.connection.deferred_begin = ""
+            deferred_of(cursor.connection).forget()
 
     monkeypatch.setattr(Cursor, "execute", forget)
     with transaction.atomic():

@@ -32,7 +32,7 @@ def test_a_signed_in_page_costs_four_flights(signed_in, tmp_path):
         assert serve("/boards/count", signed_in) == (200, b"0")
         check, user, page, commit = flights()
     assert check == '""'
-    assert user.startswith('"BEGIN; SET LOCAL ROLE NONE; SET LOCAL app.current_user_id')
+    assert user.startswith('"BEGIN; SET LOCAL ROLE app_user; SET LOCAL app.current')
     assert ' FROM "users"' in user
     assert ' FROM "boards"' in page
     assert commit == '"COMMIT"'

@@ -155,7 +155,12 @@ def test_the_id_follows_a_job_into_the_log_of_a_real_worker(tmp_path):
             *("-Q", "tests.log", "-I", "probe_tasks", "-c", "1"),
             *("--without-gossip", "--without-mingle"),
         ],
-        env=os.environ | {"PYTHONPATH": str(tmp_path), "LOG_FORMAT": "json"},
+        env=os.environ
+        | {
+            "PYTHONPATH": str(tmp_path),
+            "LOG_FORMAT": "json",
+            "DATABASE_URL": os.environ["DATABASE_WORKER_URL"],
+        },
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,8 +9,12 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from tests.core.row_security_probe import Matrix, Stage
-from tests.core.row_security_tables import OPEN, PRIVATE, VIEWS
+from pingvas.core.db.actor import IDENTITY as IDENTITY_ACTOR
+from pingvas.core.db.actor import user_actor
+from pingvas.core.db.roles import ANALYST, IDENTITY
+from pingvas.rights import RIGHTS
+from tests.core.row_security_probe import REFUSED, Matrix, Stage
+from tests.core.row_security_tables import OPEN, PRIVATE, READ, VIEWS, verbs_of
 from tests.core.row_security_world import World, a_world
 from tests.database import admin_connection, app_connection, readonly_connection
 from tests.private_tables import PRIVATE as GUARDED
@@ -81,7 +85,7 @@ def test_every_reference_between_private_tables_has_an_entry(catalogue):
     declared = {
         (table, column) for table in PRIVATE for column in PRIVATE[table].references
     }
-    assert found == declared - {("users", "id")}
+    assert found == declared
 
 
 def test_private_tables_have_policies_that_their_owner_alone_is_free_of(catalogue):
@@ -129,34 +133,37 @@ def test_security_definer_functions_pin_their_search_path(catalogue):
     assert loose == set()
 
 
-def test_the_identity_actor_has_rights_on_users_alone(catalogue):
-    reachable = ask(
-        catalogue,
-        """SELECT relname FROM pg_class
-           WHERE relnamespace = %s::regnamespace AND CASE WHEN relkind = 'S'
-             THEN has_sequence_privilege('identity_user', oid, 'USAGE, SELECT, UPDATE')
-             ELSE has_table_privilege('identity_user', oid,
-               'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
-             END AND relkind IN ('r', 'p', 'v', 'm', 'S')""",
-        settings.DB_SCHEMA,
-    )
-    assert reachable == {"users"}
-    assert not ask(
-        catalogue,
-        "SELECT 1 WHERE has_table_privilege('identity_user', 'users', 'DELETE')",
-    )
+def test_the_identity_actor_has_rights_on_what_signing_in_takes_alone():
+    reached = {table for table, roles in RIGHTS.items() if IDENTITY in roles}
+    assert reached == {"users", "token_families", "django_session"}
 
 
-def test_analysts_may_only_read(catalogue):
-    changing = ask(
-        catalogue,
-        """SELECT relname FROM pg_class
-           WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
-             AND has_table_privilege('readonly_user', oid,
-               'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')""",
-        settings.DB_SCHEMA,
-    )
-    assert changing == set()
+def test_analysts_may_only_read():
+    verbs = {verb for table in RIGHTS for verb in verbs_of(ANALYST, table)}
+    assert verbs == {READ}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"is_staff": True}, {"is_superuser": True}, {"tier": "pro"}],
+    ids=["staff", "superuser", "tier"],
+)
+def test_signing_up_makes_nobody_more_than_a_user(world, app, values):
+    row = PRIVATE["users"].row(world.carol) | values
+    assert app.insert(IDENTITY_ACTOR, "users", row) == REFUSED
+
+
+@pytest.mark.parametrize("column", ["tier", "is_staff", "is_superuser"])
+def test_nobody_makes_themselves_more(world, app, column):
+    for actor in (user_actor(world.alice.id), IDENTITY_ACTOR):
+        statement = f"UPDATE users SET {column} = {column}"  # noqa: S608  # our names
+        assert app.count(actor, statement) == REFUSED
+
+
+@pytest.mark.parametrize("column", ["password_hash", "token_version", "email"])
+def test_a_user_changes_no_proof_of_who_they_are(world, app, column):
+    statement = f"UPDATE users SET {column} = {column}"  # noqa: S608  # our names
+    assert app.count(user_actor(world.alice.id), statement) == REFUSED
 
 
 @pytest.mark.parametrize("role", ACTORS)

@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from accounts.models import User
 from accounts.tokens import issue_ws_ticket, sign_out_everywhere
 from billing.services.grants import adjust_credits, read_balance
-from generation import admission, consumers
+from generation import consumers
 from generation.admission import is_own_origin
 from generation.services.lifecycle import cancel_job
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as, user_actor
@@ -19,6 +19,7 @@ from pingvas.core.redis import (
     user_online,
     ws_ticket,
 )
+from pingvas.core.sessions import SessionStore
 from tests.cast import make_user
 from tests.generation.event_socket import (
     Socket,
@@ -337,10 +338,7 @@ async def test_signing_out_closes_the_sockets_of_that_session(alice, monkeypatch
     async with open_socket(alice) as client:
         cookies = dict(client.scope["headers"])[b"cookie"].decode()
         key = cookies.partition("=")[2]
-        store = admission.import_module(
-            "django.contrib.sessions.backends.cached_db"
-        ).SessionStore(key)
-        await in_thread(store.flush)
+        await in_thread(SessionStore(key).flush)
         assert await client.closing_code() == 4401
 
 

@@ -38,6 +38,7 @@ from tests.concurrency.queue_world import (
     offer,
     submit,
 )
+from tests.database import owner_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TIERS = ("free", "starter", "pro", "studio", "enterprise")
@@ -208,7 +209,8 @@ def test_one_faulty_job_does_not_hold_up_the_sweep(alice, caplog):
             "lease_expires_at = lease_expires_at - interval '1 hour' WHERE id = %s",
             [faulty.id],
         )
-        cursor.execute("DELETE FROM credit_holds WHERE job_id = %s", [faulty.id])
+    with owner_connection() as owner:
+        owner.execute("DELETE FROM credit_holds WHERE job_id = %s", [faulty.id])
     sweep_queue()
     assert "lease not taken back" in caplog.text
     with acting_as(SERVICE):
@@ -236,7 +238,10 @@ def test_a_worker_that_was_swept_as_silent_is_not_known_any_more():
 
 def test_beat_sweeps_every_five_seconds_on_a_queue_of_its_own():
     call_command("sync_schedule", verbosity=0)
-    task = PeriodicTask.objects.get(task="generation.sweep")
+    with acting_as(SERVICE):
+        task = PeriodicTask.objects.select_related("interval").get(
+            task="generation.sweep"
+        )
     assert (task.interval.every, task.interval.period) == (5, "seconds")
     assert (task.queue, task.expire_seconds, task.enabled) == ("sweep", 5, True)
 
@@ -245,15 +250,17 @@ def test_syncing_the_schedule_keeps_last_runs_and_what_staff_added():
     call_command("sync_schedule", verbosity=0)
     ran = now() - timedelta(hours=1)
     sweeps = PeriodicTask.objects.filter(task="generation.sweep")
-    sweeps.update(last_run_at=ran, total_run_count=7, expire_seconds=99)
-    PeriodicTask.objects.create(
-        name="by hand", task="x", interval=sweeps.get().interval
-    )
+    with acting_as(SERVICE):
+        sweeps.update(last_run_at=ran, total_run_count=7, expire_seconds=99)
+        PeriodicTask.objects.create(
+            name="by hand", task="x", interval=sweeps.get().interval
+        )
     call_command("sync_schedule", verbosity=0)
-    task = sweeps.get()
+    with acting_as(SERVICE):
+        task = sweeps.get()
+        assert PeriodicTask.objects.filter(name="by hand").exists()
     assert (task.last_run_at, task.total_run_count) == (ran, 7)
     assert task.expire_seconds == 5
-    assert PeriodicTask.objects.filter(name="by hand").exists()
 
 
 def test_what_is_no_longer_declared_is_no_longer_scheduled(monkeypatch):
@@ -261,5 +268,6 @@ def test_what_is_no_longer_declared_is_no_longer_scheduled(monkeypatch):
     module = "pingvas.core.management.commands.sync_schedule.SCHEDULE"
     monkeypatch.setattr(module, schedule.SCHEDULE[1:])
     call_command("sync_schedule", verbosity=0)
-    assert not PeriodicTask.objects.filter(task="generation.sweep").exists()
-    assert PeriodicTask.objects.count() == len(schedule.SCHEDULE) - 1
+    with acting_as(SERVICE):
+        assert not PeriodicTask.objects.filter(task="generation.sweep").exists()
+        assert PeriodicTask.objects.count() == len(schedule.SCHEDULE) - 1

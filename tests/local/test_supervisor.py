@@ -35,7 +35,11 @@ def make_member(
 ) -> ProgramMember:
     program = Program(name, (sys.executable, "-c", script), patience=patience)
     return ProgramMember(
-        program, log=folder / f"{name}.log", env={"PATH": os.defpath}, cwd=folder
+        program,
+        log=folder / f"{name}.log",
+        env={"PATH": os.defpath},
+        secrets={},
+        cwd=folder,
     )
 
 

@@ -82,12 +82,13 @@ def rows():
     call_command("sync_schedule", verbosity=0)
     made = {type(row): row for row in vars(make_rows("alice")).values()}
     staff_client("unused", "support")
-    for model in (Group, IntervalSchedule, CrontabSchedule):
-        made[model] = model.objects.first()
-    # One of staff's own: what the house declared cannot be deleted.
-    made[PeriodicTask] = PeriodicTask.objects.create(
-        name="by hand", task="none", interval=made[IntervalSchedule]
-    )
+    with acting_as(SERVICE):
+        for model in (Group, IntervalSchedule, CrontabSchedule):
+            made[model] = model.objects.first()
+        # One of staff's own: what the house declared cannot be deleted.
+        made[PeriodicTask] = PeriodicTask.objects.create(
+            name="by hand", task="none", interval=made[IntervalSchedule]
+        )
     return made
 
 

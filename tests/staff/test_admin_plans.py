@@ -72,7 +72,9 @@ def plans(client, address, **query):
     asked = [one["sql"] for one in seen if re.search(rf'FROM "({LONG})"', one["sql"])]
     with acting_as(SERVICE), connection.cursor() as cursor:
         for statement in asked:
-            cursor.execute(f"EXPLAIN {statement.replace('%', '%%')}")
+            # What went ahead of it in the same flight says who asks.
+            question = re.sub(r"^(BEGIN; )?(SET LOCAL [^;]*; )*", "", statement)
+            cursor.execute(f"EXPLAIN {question.replace('%', '%%')}")
             yield "\n".join(line for (line,) in cursor.fetchall())
 
 

@@ -23,14 +23,20 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
-Role = Literal["NONE", "identity_user", "service_user"]
+from pingvas.core.db.roles import role_name
+
+Role = Literal["app_user", "identity_user", "service_user"]
 
 
 @dataclass(frozen=True)
 class Actor:
-    """`role` is the database role to take; NONE stays the login role, `app_user`."""
+    """`role` is the database role to take, by its name in the specification.
 
-    role: Role = "NONE"
+    Always named, never "none": a worker's login is another than the web's, and a user
+    has the same rights in both.
+    """
+
+    role: Role = "app_user"
     user_id: UUID | None = None
 
     @property
@@ -39,10 +45,8 @@ class Actor:
 
         Not parametrised: SET takes no parameters, and both values are of closed types.
         """
-        user_id = self.user_id or ""
-        return (
-            f"SET LOCAL ROLE {self.role}; SET LOCAL app.current_user_id = '{user_id}'"
-        )
+        role, user_id = role_name(self.role), self.user_id or ""
+        return f"SET LOCAL ROLE {role}; SET LOCAL app.current_user_id = '{user_id}'"
 
 
 NOBODY = Actor()
@@ -69,17 +73,15 @@ def current_actor() -> Actor:
 def become(actor: Actor, *, using: str = "default") -> None:
     """Change the actor for the rest of the enclosing `acting_as` block.
 
-    Raises ActorOutsideTransaction where there is none. A rolled-back savepoint takes
-    the change back.
+    Costs no flight: the database learns it along with the next statement. Raises
+    ActorOutsideTransaction where there is none. A rolled-back savepoint takes the
+    change back.
     """
     connection = connections[using]
     if _current.get() is None or not connection.in_atomic_block:
         raise ActorOutsideTransaction("become() needs an enclosing acting_as()")
     if actor != _current.get():
-        # Our backend's: a transaction that has asked nothing yet begins as the actor.
-        if not cast("Any", connection).begin_as(actor):
-            with connection.cursor() as cursor:
-                cursor.execute(actor.statement)
+        cast("Any", connection).act_as(actor)
         _current.set(actor)
 
 
@@ -91,8 +93,8 @@ def acting_as(
 
     The outermost transaction begins and learns its actor in the flight of its first
     statement; see `pingvas.core.db.postgresql`. An exception rolls the block back. A
-    nested block costs a savepoint; without one (for reads) it costs nothing when the
-    actor stays the same, and an exception rolls back the enclosing block as well.
+    nested block costs a savepoint; without one it costs no flight, and an exception
+    rolls back the enclosing block as well.
     """
     before = _current.get()
     try:

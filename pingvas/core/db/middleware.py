@@ -9,7 +9,14 @@ from django.contrib.auth.middleware import get_user
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
-from pingvas.core.db.actor import NOBODY, Actor, acting_as, become, user_actor
+from pingvas.core.db.actor import (
+    IDENTITY,
+    NOBODY,
+    Actor,
+    acting_as,
+    become,
+    user_actor,
+)
 
 # Answered without touching the database's private rows, and often.
 WITHOUT_TRANSACTION = ("/healthz", "/readyz", "/static/")
@@ -32,8 +39,10 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path.startswith(WITHOUT_TRANSACTION):
             return self.get_response(request)
-        actor = _session_actor(request)
-        with acting_as(actor):
+        # Sessions are the identity actor's. One that is in the cache costs no flight.
+        with acting_as(IDENTITY):
+            actor = _session_actor(request)
+            become(actor)
             # A session may outlive its user's password or account: then nobody acts.
             # The user is kept for `request.user`, so this costs no flight of its own.
             if actor != NOBODY and not get_user(request).is_authenticated:

@@ -1,72 +1,182 @@
 """Everything in the database that no migration may do: roles, schemas, grants.
 
 Runs as the administrator, before the first migration and again whenever roles or
-passwords change; every step may be repeated. It ends with revokes, because the
-specification's `GRANT ... ON ALL TABLES` also reaches tables that must not be changed
-or read by everybody.
+passwords change; every step may be repeated. It ends with the list of rights
+(`pingvas.rights`), as `migrate` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
+from django.conf import settings
 from psycopg import sql
+
+from pingvas.core.db.ownership import (
+    EXTENSIONS_SCHEMA,
+    SAFE_PATH,
+    refuse_foreign_objects,
+)
+from pingvas.core.db.rights import apply_rights
+from pingvas.core.db.roles import (
+    ACTOR_ROLES,
+    ANALYST,
+    LOGIN_ROLES,
+    MAY_TAKE,
+    OWNER,
+    ROLES,
+    SERVICE,
+    WEB,
+    WORKER,
+    role_name,
+)
+from pingvas.rights import OTHER_OWNERS, RIGHTS
 
 SCHEMAS = ("dev_pingvas", "prod_pingvas")
 EXTENSIONS = ("btree_gist", "pg_trgm")
-OWNER = "pingvas_owner"
-LOGIN_ROLES = (OWNER, "app_user", "readonly_user")
-# Taken by `SET LOCAL ROLE`, never inherited: their policies stay apart from a user's.
-ACTOR_ROLES = ("service_user", "identity_user")
+LANGUAGES = ("plpgsql", "sql")
 
-LEDGER = "credit_transactions"
-# Secrets that analysts have no use for, and the statistics that only staff may read
-# whole. A table that is not migrated yet is passed over; provision again afterwards.
-UNREADABLE = {"readonly_user": ("django_session",), "app_user": ("user_stats",)}
+# The variable with each login's password.
+PASSWORDS = {
+    OWNER: "DB_OWNER_PASSWORD",
+    WEB: "DB_APP_PASSWORD",
+    WORKER: "DB_WORKER_PASSWORD",
+    ANALYST: "DB_READONLY_PASSWORD",
+}
+# Each login's share of max_connections, so that none starves the others.
+CONNECTIONS = {WEB: 0.6, WORKER: 0.25, ANALYST: 0.05, OWNER: 0.05}
+# A statement, a lock or a transaction that takes longer is a fault. The session may set
+# them anew: they guard against mistakes, not against whoever has the password.
+TIMEOUTS = {
+    WEB: {
+        "statement_timeout": "30s",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "60s",
+    },
+    # Audits and statistics read everything.
+    WORKER: {
+        "statement_timeout": "30min",
+        "lock_timeout": "30s",
+        "idle_in_transaction_session_timeout": "5min",
+    },
+    ANALYST: {
+        "statement_timeout": "10min",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "10min",
+    },
+}
+# A failed statement holds what people wrote, and so does the detail of an error. Only a
+# superuser may say so, hence not where the administrator of a managed service is none.
+DISCREET = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
 
 
 @dataclass(frozen=True)
 class Provision:
-    """What to make: the database's name and a password for each login role."""
+    """What to make: the database's name, a password for each login role by its name in
+    the specification, and the schema whose rights are set.
+    """
 
     database: str
     passwords: Mapping[str, str]
+    schema: str = field(default_factory=lambda: settings.DB_SCHEMA)
+
+
+class SharedRoles(Exception):
+    """The other schema of this database already uses roles of these names."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(
+            f"The roles of this schema would be those of {schema}, whose tables are in "
+            "the same database. Give the development's their own names with "
+            "DB_ROLE_PREFIX=dev_ (and passwords of their own), or use another database."
+        )
 
 
 def provision(admin_url: str, wanted: Provision) -> list[str]:
-    """Make roles, database, schemas and grants; returns one line for each step."""
-    with psycopg.connect(admin_url, autocommit=True) as admin:
+    """Make roles, database, schemas and grants; returns one line for each step.
+
+    Raises ForeignObjects, SharedRoles and UnlistedTable.
+    """
+    with psycopg.connect(admin_url, autocommit=True, options=SAFE_PATH) as admin:
         steps = list(_make_roles(admin, wanted))
         steps += _make_database(admin, wanted.database)
         inside = psycopg.conninfo.make_conninfo(admin_url, dbname=wanted.database)
-    with psycopg.connect(inside) as admin:
-        steps += _make_schemas(admin, wanted.database)
+    with psycopg.connect(inside, options=SAFE_PATH) as admin:
+        owner = role_name(OWNER)
+        refuse_foreign_objects(admin, wanted.schema, owner, OTHER_OWNERS)
+        _refuse_shared_roles(admin, wanted.schema)
+        steps += _close_database(admin, wanted.database)
+        steps += _make_schemas(admin, wanted.schema)
+        admin.commit()
+        changes = apply_rights(admin, wanted.schema, RIGHTS)
+        steps.append(f"rights in {wanted.schema}: {changes} changes")
     return steps
 
 
 def _make_roles(admin: psycopg.Connection, wanted: Provision) -> Iterator[str]:
     known = {row[0] for row in admin.execute("SELECT rolname FROM pg_roles")}
-    for role in (*LOGIN_ROLES, *ACTOR_ROLES):
+    for role in map(role_name, ROLES):
         if role not in known:
             admin.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
     for role in LOGIN_ROLES:
         admin.execute(
             sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
-                sql.Identifier(role), sql.Literal(wanted.passwords[role])
+                _role(role), sql.Literal(wanted.passwords[role])
             )
         )
-        yield f"role {role} may sign in"
-    for role in ACTOR_ROLES:
-        admin.execute(
-            sql.SQL("GRANT {} TO app_user WITH INHERIT FALSE, SET TRUE").format(
-                sql.Identifier(role)
+        yield f"role {role_name(role)} may sign in"
+    for login, taken in MAY_TAKE.items():
+        for role in taken:
+            admin.execute(
+                sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE").format(
+                    _role(role), _role(login)
+                )
             )
-        )
-        yield f"role {role} may be taken by app_user"
+            yield f"role {role_name(role)} may be taken by {role_name(login)}"
     # A managed service's administrator is no superuser and must be a member.
-    admin.execute(f"GRANT {OWNER} TO CURRENT_USER")
+    admin.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(_role(OWNER)))
+    yield from _set_up_sessions(admin)
+
+
+def _role(role: str) -> sql.Identifier:
+    return sql.Identifier(role_name(role))
+
+
+def _set_up_sessions(admin: psycopg.Connection) -> Iterator[str]:
+    """How a login's sessions begin, how many there may be, and what is logged."""
+    # A worker is the house from its first statement on.
+    _set(admin, WORKER, "role", role_name(SERVICE))
+    for role, timeouts in TIMEOUTS.items():
+        for name, value in timeouts.items():
+            _set(admin, role, name, value)
+    row = admin.execute("SELECT current_setting('max_connections')::int").fetchone()
+    most = row[0] if row else 100
+    for role, share in CONNECTIONS.items():
+        admin.execute(
+            sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(
+                _role(role), sql.Literal(int(share * most))
+            )
+        )
+    try:
+        for role in LOGIN_ROLES:
+            for name, value in DISCREET.items():
+                _set(admin, role, name, value)
+    except psycopg.errors.InsufficientPrivilege:
+        yield (
+            "NOT DONE, for want of a superuser: set log_min_error_statement=panic and "
+            "log_error_verbosity=terse for the server, or its log keeps what people "
+            "wrote"
+        )
+
+
+def _set(admin: psycopg.Connection, role: str, name: str, value: str) -> None:
+    admin.execute(
+        sql.SQL("ALTER ROLE {} SET {} TO {}").format(
+            _role(role), sql.Identifier(name), sql.Literal(value)
+        )
+    )
 
 
 def _make_database(admin: psycopg.Connection, name: str) -> list[str]:
@@ -80,60 +190,84 @@ def _make_database(admin: psycopg.Connection, name: str) -> list[str]:
     return [f"database {name} made"]
 
 
-def _make_schemas(admin: psycopg.Connection, database: str) -> Iterator[str]:
+def _refuse_shared_roles(admin: psycopg.Connection, schema: str) -> None:
+    for other in SCHEMAS:
+        shared = admin.execute(
+            """SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+               WHERE nspname = %s AND relkind = 'r'
+                 AND pg_get_userbyid(relowner) = %s LIMIT 1""",
+            [other, role_name(OWNER)],
+        ).fetchone()
+        if other != schema and shared:
+            raise SharedRoles(other)
+
+
+def _close_database(admin: psycopg.Connection, name: str) -> Iterator[str]:
+    """Nobody connects, makes temporary tables or writes code but who is named."""
+    database = sql.Identifier(name)
+    logins = sql.SQL(", ").join(map(_role, LOGIN_ROLES))
+    for statement in (
+        "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+        "GRANT CONNECT ON DATABASE {database} TO {logins}",
+        # To refresh the statistics beside their readers: they are the owner's.
+        "GRANT TEMPORARY ON DATABASE {database} TO {owner}",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    ):
+        admin.execute(
+            sql.SQL(statement).format(
+                database=database, logins=logins, owner=_role(OWNER)
+            )
+        )
+    # Triggers and policies run without it; only making a function or DO asks for it.
+    for language in LANGUAGES:
+        admin.execute(f"REVOKE USAGE ON LANGUAGE {language} FROM PUBLIC")
+        admin.execute(
+            sql.SQL("GRANT USAGE ON LANGUAGE {} TO {}").format(
+                sql.Identifier(language), _role(OWNER)
+            )
+        )
+    yield f"database {name} closed to all but {', '.join(map(role_name, LOGIN_ROLES))}"
+
+
+def _make_schemas(admin: psycopg.Connection, schema: str) -> Iterator[str]:
     # Owned by the administrator: else a schema that is missing would let migrations
     # make their tables here, silently.
-    admin.execute("CREATE SCHEMA IF NOT EXISTS extensions")
+    admin.execute(f"CREATE SCHEMA IF NOT EXISTS {EXTENSIONS_SCHEMA}")
     for extension in EXTENSIONS:
-        admin.execute(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA extensions")
-        yield f"extension {extension}"
-    everybody = ", ".join((*LOGIN_ROLES, *ACTOR_ROLES))
-    admin.execute(f"GRANT USAGE ON SCHEMA extensions TO {everybody}")
-    admin.execute(
-        sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
-            sql.Identifier(database),
-            sql.SQL(", ").join(map(sql.Identifier, LOGIN_ROLES)),
-        )
-    )
-    for schema in SCHEMAS:
-        admin.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {OWNER}")
-        for statement in _grants(schema):
-            admin.execute(statement)
-        _close(admin, schema)
-        yield f"schema {schema}"
-
-
-def _grants(schema: str) -> Iterator[str]:
-    """The specification's grants, for tables that are there and for those to come."""
-    actors = ", ".join(ACTOR_ROLES)
-    yield f"GRANT USAGE ON SCHEMA {schema} TO readonly_user, {actors}"
-    # CREATE as the specification has it; that app_user never migrates is guarded by
-    # pingvas.core.db.migrate_guard.
-    yield f"GRANT USAGE, CREATE ON SCHEMA {schema} TO app_user"
-    everything = "SELECT, INSERT, UPDATE, DELETE"
-    for what, verbs, roles in (
-        ("TABLES", "SELECT", "readonly_user"),
-        ("TABLES", everything, "app_user, service_user"),
-        ("SEQUENCES", "USAGE", "app_user, service_user"),
-    ):
-        yield f"GRANT {verbs} ON ALL {what} IN SCHEMA {schema} TO {roles}"
-        yield (
-            f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA {schema} "
-            f"GRANT {verbs} ON {what} TO {roles}"
-        )
-
-
-def _close(admin: psycopg.Connection, schema: str) -> None:
-    """Take back what `ON ALL TABLES` gave too much of."""
-    relations = admin.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace", [schema]
-    )
-    there = {row[0] for row in relations}
-    if LEDGER in there:
         admin.execute(
-            f"REVOKE UPDATE, DELETE, TRUNCATE ON {schema}.{LEDGER} "
-            "FROM app_user, service_user"
+            f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA {EXTENSIONS_SCHEMA}"
         )
-    for role, tables in UNREADABLE.items():
-        for table in sorted(there.intersection(tables)):
-            admin.execute(f"REVOKE ALL ON {schema}.{table} FROM {role}")
+        yield f"extension {extension}"
+    everybody = sql.SQL(", ").join(map(_role, ROLES))
+    for name in (*SCHEMAS, EXTENSIONS_SCHEMA):
+        # The other one is made too, as specified, and stays empty and closed.
+        admin.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
+    for statement in (
+        "GRANT USAGE ON SCHEMA {extensions} TO {everybody}",
+        "ALTER SCHEMA {schema} OWNER TO {owner}",
+        # The specification's CREATE too: whoever may put an operator there decides what
+        # the owner's statements do.
+        "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {people}",
+        "GRANT USAGE ON SCHEMA {schema} TO {people}",
+        *_default_privileges(),
+    ):
+        admin.execute(
+            sql.SQL(statement).format(
+                schema=sql.Identifier(schema),
+                extensions=sql.Identifier(EXTENSIONS_SCHEMA),
+                owner=_role(OWNER),
+                everybody=everybody,
+                people=sql.SQL(", ").join(
+                    map(_role, (WEB, ANALYST, *ACTOR_ROLES)),
+                ),
+            )
+        )
+    yield f"schema {schema}"
+
+
+def _default_privileges() -> Iterator[str]:
+    """What later migrations make is closed until the list of rights opens it."""
+    mine = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} "
+    yield mine + "REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
+    for what in ("TABLES", "SEQUENCES"):
+        yield mine + f"IN SCHEMA {{schema}} REVOKE ALL ON {what} FROM {{people}}"

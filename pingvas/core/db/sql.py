@@ -2,7 +2,8 @@
 
 `sql_pair(__file__, "ledger_guard")` in `billing/migrations/0002_x.py` loads
 `billing/migrations/sql/ledger_guard.forward.sql` and `...reverse.sql`: SQL stays
-readable as SQL, and every such migration can be reversed.
+readable as SQL, and every such migration can be reversed. Roles are named there as in
+the specification, whatever they are called in this cluster.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ from pathlib import Path
 
 from django.db.migrations.operations import RunSQL
 
+from pingvas.core.db.roles import with_role_names
+
 
 def sql_pair(migration_file: str, name: str) -> RunSQL:
     folder = Path(migration_file).parent / "sql"
     return RunSQL(
-        sql=(folder / f"{name}.forward.sql").read_text(encoding="utf-8"),
-        reverse_sql=(folder / f"{name}.reverse.sql").read_text(encoding="utf-8"),
+        sql=_read(folder / f"{name}.forward.sql"),
+        reverse_sql=_read(folder / f"{name}.reverse.sql"),
     )
+
+
+def _read(path: Path) -> str:
+    return with_role_names(path.read_text(encoding="utf-8"))

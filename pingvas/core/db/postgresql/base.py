@@ -1,13 +1,14 @@
-"""Django's PostgreSQL backend: BEGIN and the actor go along with the first statement.
+"""Django's PostgreSQL backend: BEGIN and the actor go along with the next statement.
 
-A transaction so costs no flight to begin, nor one for its actor, and none at all when
-nothing is asked in it.
+A transaction so costs no flight to begin, nor one for its actor or for a change of it,
+and none at all when nothing is asked in it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
 
@@ -19,6 +20,7 @@ from pingvas.core.db.actor import (
     current_actor,
     return_to_scope,
 )
+from pingvas.core.db.login import check_login
 
 if TYPE_CHECKING:
     from psycopg import ClientCursor
@@ -30,48 +32,92 @@ else:
 IDLE = TransactionStatus.IDLE
 
 
+class Deferred:
+    """What a connection has yet to be told: to begin, and who acts.
+
+    `told` is the actor that PostgreSQL knows of in this transaction.
+    """
+
+    def __init__(self) -> None:
+        self.begins = False
+        self.told: Actor = NOBODY
+        self.actor: Actor = NOBODY
+
+    @property
+    def statement(self) -> str:
+        """SQL to send ahead of the next statement; empty when all is said."""
+        parts = ["BEGIN"] if self.begins else []
+        if self.actor != self.told:
+            parts.append(self.actor.statement)
+        return "; ".join(parts)
+
+    def begin_as(self, actor: Actor) -> None:
+        self.begins, self.told, self.actor = True, NOBODY, actor
+
+    def sent(self) -> None:
+        """The statement arrived. Should it have failed, so has the transaction."""
+        self.begins, self.told = False, self.actor
+
+    def returned_to(self, actor: Actor) -> None:
+        """PostgreSQL went back to a savepoint, and to who acted then."""
+        self.told = self.actor = actor
+
+    def forget(self) -> None:
+        self.begins, self.told, self.actor = False, NOBODY, NOBODY
+
+
+def deferred_of(raw: Any) -> Deferred:
+    """What a psycopg connection has yet to be told."""
+    found: Deferred | None = getattr(raw, "deferred", None)
+    if found is None:
+        found = raw.deferred = Deferred()
+    return found
+
+
 class Cursor(_BaseCursor):
-    """Sends the connection's deferred BEGIN, if there is one, with its statement."""
+    """Sends what the connection has yet to be told along with its statement."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         raw: Any = self.connection
-        begin = getattr(raw, "deferred_begin", "")
-        if not begin or not isinstance(query, str):
-            self._begin()
+        deferred = deferred_of(raw)
+        ahead = deferred.statement
+        if not ahead or not isinstance(query, str):
+            self._catch_up()
             return super().execute(query, params, **options)
         try:
-            super().execute(f"{begin}; {query}", params, **options)
+            super().execute(f"{ahead}; {query}", params, **options)
         finally:
             # A statement with a mistake in its grammar has kept BEGIN from running: the
             # next one must not run outside the transaction.
             if raw.info.transaction_status != IDLE:
-                raw.deferred_begin = ""
-        for _ in begin.split(";"):
+                deferred.sent()
+        for _ in ahead.split(";"):
             self.nextset()
         return self
 
     def executemany(self, *call: Any, **options: Any) -> Any:
-        self._begin()
+        self._catch_up()
         return super().executemany(*call, **options)
 
     def copy(self, *call: Any, **options: Any) -> Any:
-        self._begin()
+        self._catch_up()
         return super().copy(*call, **options)
 
     def stream(self, *call: Any, **options: Any) -> Any:
-        self._begin()
+        self._catch_up()
         return super().stream(*call, **options)
 
-    def _begin(self) -> None:
-        send_deferred_begin(self.connection)
+    def _catch_up(self) -> None:
+        send_deferred(self.connection)
 
 
-def send_deferred_begin(raw: Any) -> None:
-    """Begin the transaction of a psycopg connection now, if that was put off."""
-    begin = getattr(raw, "deferred_begin", "")
-    if begin:
-        raw.deferred_begin = ""
-        raw.execute(begin)
+def send_deferred(raw: Any) -> None:
+    """Tell a psycopg connection now what was put off, in a flight of its own."""
+    deferred = deferred_of(raw)
+    ahead = deferred.statement
+    if ahead:
+        deferred.sent()
+        raw.execute(ahead)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -91,45 +137,46 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         return {**super().get_connection_params(), "cursor_factory": Cursor}
 
+    def _configure_connection(self, connection: Any) -> Any:
+        # For every connection that the pool opens.
+        changed = super()._configure_connection(connection)  # type: ignore[misc]  # untyped in the stubs
+        if self.alias == DEFAULT_DB_ALIAS:
+            check_login(connection)
+            connection.commit()
+        return changed
+
     def _start_transaction_under_autocommit(self) -> None:
         # Called by the outermost atomic(), the hook that SQLite's backend uses.
         self.ensure_connection()
-        self._defer_begin(current_actor())
+        deferred_of(self.connection).begin_as(current_actor())
 
-    def _defer_begin(self, actor: Actor) -> None:
-        begin = "BEGIN" if actor == NOBODY else f"BEGIN; {actor.statement}"
-        self.connection.deferred_begin = begin
-
-    def begin_as(self, actor: Actor) -> bool:
-        """Let the transaction begin as `actor`; False when it has begun already."""
-        if not getattr(self.connection, "deferred_begin", ""):
-            return False
-        self._defer_begin(actor)
-        return True
+    def act_as(self, actor: Actor) -> None:
+        """Let `actor` act in the open transaction, from the next statement on."""
+        deferred_of(self.connection).actor = actor
 
     # Where nothing was asked there is no transaction to end; and whoever gets the
     # connection from the pool next must not begin what was put off here.
 
     def _commit(self) -> Any:
-        self._forget_begin()
+        self._forget_deferred()
         return super()._commit()  # type: ignore[misc]  # untyped in the stubs
 
     def _rollback(self) -> Any:
-        self._forget_begin()
+        self._forget_deferred()
         return super()._rollback()  # type: ignore[misc]  # untyped in the stubs
 
     def _close(self) -> Any:
-        self._forget_begin()
+        self._forget_deferred()
         return super()._close()  # type: ignore[misc]  # untyped in the stubs
 
-    def _forget_begin(self) -> None:
+    def _forget_deferred(self) -> None:
         if self.connection is not None:
-            self.connection.deferred_begin = ""
+            deferred_of(self.connection).forget()
 
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
             # A cursor on the server is no statement that BEGIN could go along with.
-            send_deferred_begin(self.connection)
+            send_deferred(self.connection)
         return super().create_cursor(name)
 
     def _cursor(self, name: str | None = None) -> Any:
@@ -149,8 +196,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._scopes[sid] = actor_scope()
 
     def _savepoint_rollback(self, sid: str) -> None:
+        scope = self._scopes[sid]
+        # Before: a doomed transaction takes no other statement than this one.
+        deferred_of(self.connection).returned_to(scope or NOBODY)
         super()._savepoint_rollback(sid)  # type: ignore[misc]  # untyped in the stubs
-        return_to_scope(self._scopes[sid])
+        return_to_scope(scope)
 
     def _savepoint_commit(self, sid: str) -> None:
         super()._savepoint_commit(sid)  # type: ignore[misc]  # untyped in the stubs

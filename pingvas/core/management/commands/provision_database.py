@@ -3,9 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from pingvas.core.db.provision import Provision, provision
+from pingvas.core.db.ownership import ForeignObjects
+from pingvas.core.db.provision import PASSWORDS, Provision, SharedRoles, provision
+from pingvas.core.db.rights import UnlistedTable
 from pingvas.env import env_secret
 
 
@@ -14,18 +16,18 @@ class Command(BaseCommand):
 
     help = (
         "Makes what migrations may not: roles, schemas, extensions and grants. Reads "
-        "DATABASE_ADMIN_URL, DB_OWNER_PASSWORD, DB_APP_PASSWORD, DB_READONLY_PASSWORD."
+        f"DATABASE_ADMIN_URL, {', '.join(PASSWORDS.values())}."
     )
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = Provision(
             database=settings.DATABASES["default"]["NAME"],
-            passwords={
-                "pingvas_owner": env_secret("DB_OWNER_PASSWORD"),
-                "app_user": env_secret("DB_APP_PASSWORD"),
-                "readonly_user": env_secret("DB_READONLY_PASSWORD"),
-            },
+            passwords={role: env_secret(name) for role, name in PASSWORDS.items()},
         )
-        for step in provision(env_secret("DATABASE_ADMIN_URL"), wanted):
+        try:
+            steps = provision(env_secret("DATABASE_ADMIN_URL"), wanted)
+        except (ForeignObjects, SharedRoles, UnlistedTable) as error:
+            raise CommandError(str(error)) from None
+        for step in steps:
             self.stdout.write(step)

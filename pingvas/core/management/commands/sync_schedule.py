@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import transaction
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.schedule import SCHEDULE, Entry
 
 # Marks the rows that are ours, so that staff may add others by hand.
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         "Brings the schedule of pingvas/schedule.py to Celery Beat; may be run again."
     )
 
-    @transaction.atomic
+    @acting_as(SERVICE)
     def handle(self, *args: Any, **options: Any) -> None:
         for entry in SCHEDULE:
             PeriodicTask.objects.update_or_create(

@@ -1,0 +1,79 @@
+"""Whether a process signs in as the role that it was meant to, with no more rights.
+
+A web process that was started with the owner's or the administrator's address would
+work, and row-level security would hold nobody back.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+from pingvas.core.db.roles import role_name
+from pingvas.core.db.safe_connection import safe_connection
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 5
+_WHO = """
+    SELECT rolname::text, rolsuper, rolbypassrls,
+        EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relowner = me.oid)
+        OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspowner = me.oid)
+        OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE proowner = me.oid)
+    FROM pg_catalog.pg_roles AS me WHERE rolname = session_user
+"""
+
+
+class WrongLogin(SystemExit):
+    """Ends the start with one line, as a wrong setting does."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"pingvas: {problem}")
+
+
+class _Expected:
+    """The role that this process shall sign in as; None where nobody said."""
+
+    role: str | None = None
+
+
+def expect_login(role: str) -> None:
+    """Refuse to go on as another role than `role`, now and at every new connection.
+
+    While PostgreSQL is away the process may start: it cannot serve anybody before a
+    connection has passed. Raises WrongLogin.
+    """
+    if settings.PRODUCTION and "owner" in settings.DATABASES:
+        raise WrongLogin(
+            "DATABASE_OWNER_URL is set: it is for `manage.py migrate` alone"
+        )
+    _Expected.role = role
+    try:
+        with safe_connection("default", connect_timeout=PATIENCE_SECONDS) as one:
+            check_login(one)
+    except psycopg.OperationalError:
+        log.warning("the database is away: the login is checked later")
+
+
+def check_login(connection: Any) -> None:
+    """Raise WrongLogin unless the connection is of the expected role, if one is."""
+    if _Expected.role is None:
+        return
+    problem = _problem(role_name(_Expected.role), *connection.execute(_WHO).fetchone())
+    if problem:
+        raise WrongLogin(problem)
+
+
+def _problem(
+    expected: str, role: str, is_super: bool, bypasses: bool, owns: bool
+) -> str:
+    if role != expected:
+        return f"DATABASE_URL signs in as {role}, but this process is {expected}"
+    if is_super or bypasses:
+        return f"{role} is a superuser or bypasses row-level security"
+    if owns:
+        return f"{role} owns tables, functions or schemas: it shall own nothing"
+    return ""

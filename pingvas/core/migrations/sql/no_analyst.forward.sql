@@ -1,0 +1,1 @@
+DROP POLICY idempotency_keys_readonly ON idempotency_keys;

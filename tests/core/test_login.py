@@ -1,0 +1,164 @@
+"""A process refuses to serve by another login than its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import connections
+from django.test import override_settings
+from psycopg.conninfo import conninfo_to_dict
+
+from pingvas.core.db import login
+from pingvas.core.db.actor import acting_as, user_actor
+from pingvas.core.db.login import WrongLogin, check_login, expect_login
+from pingvas.core.db.roles import WEB, WORKER
+from tests.cast import make_user
+from tests.core.programs import run_python
+from tests.database import admin_connection, connect, owner_connection
+
+STARTS = {
+    "web": ("-c", "import pingvas.asgi"),
+    "worker": ("-m", "celery", "-A", "pingvas", "worker", "--pool", "solo"),
+    "beat": ("-m", "celery", "-A", "pingvas", "beat", "--pidfile", ""),
+}
+
+
+@pytest.fixture(autouse=True)
+def database(django_db_setup: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login._Expected, "role", None)
+
+
+def address(variable: str) -> str:
+    parts = conninfo_to_dict(os.environ[variable])
+    name = connections["default"].settings_dict["NAME"]
+    return (
+        f"postgresql://{parts['user']}:{parts['password']}"
+        f"@{parts['host']}:{parts['port']}/{name}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "words"),
+    [
+        ("web", "DATABASE_ADMIN_URL", "signs in as postgres"),
+        ("web", "DATABASE_WORKER_URL", "but this process is app_user"),
+        ("worker", "DATABASE_OWNER_URL", "signs in as pingvas_owner"),
+        ("beat", "DATABASE_URL", "but this process is worker_user"),
+    ],
+)
+def test_nobody_starts_by_the_login_of_another(name, variable, words):
+    env = os.environ | {"DATABASE_URL": address(variable)}
+    ended = run_python(env, *STARTS[name])
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert last.startswith("pingvas: DATABASE_URL")
+    assert words in last
+    assert "Traceback" not in ended.stderr
+
+
+def test_production_does_not_start_with_the_owners_address(settings):
+    with override_settings(PRODUCTION=True), pytest.raises(WrongLogin, match="OWNER"):
+        expect_login(WEB)
+
+
+@pytest.mark.parametrize(
+    ("grant", "revoke", "words"),
+    [
+        (
+            "ALTER ROLE app_user BYPASSRLS",
+            "ALTER ROLE app_user NOBYPASSRLS",
+            "bypasses row-level security",
+        ),
+        (
+            "CREATE TABLE extensions.mine (); ALTER TABLE extensions.mine OWNER TO"
+            " app_user",
+            "DROP TABLE extensions.mine",
+            "it shall own nothing",
+        ),
+    ],
+)
+def test_more_rights_than_meant_are_refused(monkeypatch, grant, revoke, words):
+    monkeypatch.setattr(login._Expected, "role", WEB)
+    with admin_connection() as admin:
+        admin.execute(grant)
+        try:
+            with (
+                connect("DATABASE_URL") as app,
+                pytest.raises(WrongLogin, match=words),
+            ):
+                check_login(app)
+        finally:
+            admin.execute(revoke)
+    with connect("DATABASE_URL") as app:
+        check_login(app)
+
+
+def test_every_new_connection_is_looked_at(monkeypatch):
+    """The database may have been away at the start."""
+    monkeypatch.setattr(login._Expected, "role", WORKER)
+    with connect("DATABASE_URL") as one, pytest.raises(WrongLogin):
+        # What the pool calls for each connection that it opens.
+        connections["default"]._configure_connection(one)
+
+
+def test_a_process_starts_while_the_database_is_away(monkeypatch, caplog):
+    def away(*args: object, **options: object) -> None:
+        raise psycopg.OperationalError("away")
+
+    monkeypatch.setattr(psycopg, "connect", away)
+    expect_login(WEB)
+    assert "the database is away" in caplog.text
+
+
+@pytest.fixture
+def as_worker() -> Iterator[str]:
+    """Django on a worker's login."""
+    connection = connections["default"].copy("worker")
+    connection.settings_dict["USER"] = WORKER
+    connection.settings_dict["PASSWORD"] = os.environ["DB_WORKER_PASSWORD"]
+    connection.settings_dict["OPTIONS"] = {
+        key: value
+        for key, value in connection.settings_dict["OPTIONS"].items()
+        if key != "pool"
+    }
+    connections["worker"] = connection
+    yield "worker"
+    connection.close()
+    del connections["worker"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_worker_does_for_a_user_shows_it_no_row_of_others(as_worker):
+    """An export, say: a worker is the house, but not while it acts for a person."""
+    alice, _bob = make_user("alice"), make_user("bob")
+    everybody = "SELECT session_user::text, current_user::text, count(*) FROM users"
+    with (
+        acting_as(user_actor(alice.id), using=as_worker),
+        connections[as_worker].cursor() as cursor,
+    ):
+        cursor.execute(everybody)
+        assert cursor.fetchone() == ("worker_user", "app_user", 1)
+    with connections[as_worker].cursor() as cursor:
+        cursor.execute(everybody)
+        assert cursor.fetchone() == ("worker_user", "service_user", 2)
+
+
+def test_what_people_wrote_does_not_reach_the_databases_log(settings):
+    """Failed statements hold it, and so does the detail of an error."""
+    log = settings.MEDIA_ROOT.parent / "postgres.log"
+    secret = "nobody-but-me@example.com"
+    begun = log.stat().st_size
+    twice = f"""INSERT INTO users (email, is_superuser)
+                VALUES ('{secret}', false), ('{secret}', false)"""  # noqa: S608
+    with owner_connection() as owner, pytest.raises(psycopg.errors.UniqueViolation):
+        owner.execute(twice)
+    for variable in ("DATABASE_URL", "DATABASE_WORKER_URL"):
+        with connect(variable) as one, pytest.raises(psycopg.Error):
+            one.execute(f"SELECT '{secret}'::text, 1 / 0")
+    said = log.read_bytes()[begun:]
+    assert b"division by zero" in said
+    assert b"users_email_key" in said
+    assert secret.encode() not in said
