@@ -47,7 +47,7 @@ class Size:
 
 SIZES = {
     True: Size(rounds=3, submissions=20, completions=50, lists=20, sign_ins=5),
-    False: Size(rounds=10, submissions=80, completions=300, lists=125, sign_ins=20),
+    False: Size(rounds=10, submissions=80, completions=300, lists=125, sign_ins=12),
 }
 TINIEST = Size(rounds=2, submissions=1, completions=1, lists=1, sign_ins=1)
 
