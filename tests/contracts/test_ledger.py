@@ -94,7 +94,7 @@ def test_the_application_may_append(alice, role):
         "UPDATE credit_transactions SET subscription_id = NULL",
         "UPDATE credit_transactions SET job_id = NULL, amount = 1000",
         "DELETE FROM credit_transactions",
-        "TRUNCATE credit_transactions",
+        "TRUNCATE credit_transactions CASCADE",
         "TRUNCATE users CASCADE",
     ],
 )

@@ -25,6 +25,20 @@ LEDGER = "credit_transactions"
 # Secrets that analysts have no use for, and the statistics that only staff may read
 # whole. A table that is not migrated yet is passed over; provision again afterwards.
 UNREADABLE = {"readonly_user": ("django_session",), "app_user": ("user_stats",)}
+# Tables that fewer may use than the rest: what is taken from all, and given again.
+NARROW = {
+    "adjustment_notes": (
+        ("SELECT (transaction_id, public_note, created_at)", "app_user, readonly_user"),
+    ),
+    "ledger_roots": (
+        ("SELECT, INSERT", "service_user"),
+        ("SELECT", "readonly_user"),
+    ),
+}
+TAKEN_FROM = {
+    "adjustment_notes": "app_user, readonly_user",
+    "ledger_roots": "app_user, service_user, readonly_user",
+}
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,10 @@ def _close(admin: psycopg.Connection, schema: str) -> None:
             f"REVOKE UPDATE, DELETE, TRUNCATE ON {schema}.{LEDGER} "
             "FROM app_user, service_user"
         )
+    for table in sorted(there.intersection(NARROW)):
+        admin.execute(f"REVOKE ALL ON {schema}.{table} FROM {TAKEN_FROM[table]}")
+        for verbs, roles in NARROW[table]:
+            admin.execute(f"GRANT {verbs} ON {schema}.{table} TO {roles}")
     for role, tables in UNREADABLE.items():
         for table in sorted(there.intersection(tables)):
             admin.execute(f"REVOKE ALL ON {schema}.{table} FROM {role}")

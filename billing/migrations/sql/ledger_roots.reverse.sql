@@ -1,0 +1,2 @@
+-- The rights go with the table.
+SELECT 1;
