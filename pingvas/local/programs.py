@@ -28,12 +28,14 @@ class Program:
 
     Attributes:
         env: variables that it gets besides the common ones.
+        privileges: names of those that are kept from the others.
         patience: seconds between the request to stop and the kill.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    privileges: tuple[str, ...] = ()
     patience: float = 10.0
 
 
@@ -104,6 +106,7 @@ def list_programs(port: int) -> list[Program]:
             # The second child sweeps on while the first is at a long audit.
             _worker("maintenance", MAINTENANCE_QUEUES, children=2),
             env={**FEW_CONNECTIONS, "WORKER_KIND": "maintenance"},
+            privileges=("LEDGER_SIGNING_KEY",),
         ),
         Program("beat", _beat(), FEW_CONNECTIONS),
     ]

@@ -76,10 +76,17 @@ def _run_programs(
         return
     check_reachable(environment)
     say("웹과 작업 프로세스를 시작합니다.", "Starting the web process and workers.")
-    env = {**environment.common, "PORT": str(port)}
     supervisor.adopt(
         [
-            ProgramMember(program, log=home.log(program.name), env=env, cwd=CHECKOUT)
+            ProgramMember(
+                program,
+                log=home.log(program.name),
+                env={
+                    **environment.with_privileges(program.privileges),
+                    "PORT": str(port),
+                },
+                cwd=CHECKOUT,
+            )
             for program in list_programs(port)
         ]
     )

@@ -85,6 +85,15 @@ def test_the_administrator_and_the_owner_are_known_to_provisioning_alone(service
     assert set(services["provision"]["environment"]) >= PRIVILEGED
 
 
+def test_the_key_of_the_ledger_is_known_to_maintenance_alone(services):
+    holders = {
+        name
+        for name, service in services.items()
+        if "LEDGER_SIGNING_KEY" in str(service)
+    }
+    assert holders == {"maintenance"}
+
+
 def test_no_secret_has_a_default(services):
     secret = re.compile(r"KEY|PASSWORD|SECRET")
     for service in services.values():
@@ -171,7 +180,7 @@ def resolved(services, name):
     }
 
 
-@pytest.mark.parametrize("name", ["provision", "web"])
+@pytest.mark.parametrize("name", ["provision", "web", "maintenance"])
 def test_the_production_checks_pass_with_these_settings(services, name):
     environment = {"PATH": MINIMAL["PATH"], **resolved(services, name)}
     checked = subprocess.run(

@@ -105,7 +105,7 @@ def test_servers_that_the_caller_named_are_not_embedded(home: Home) -> None:
     assert environment.common["DATABASE_URL"] == GIVEN["DATABASE_URL"]
     assert environment.common["REDIS_URL"] == GIVEN["REDIS_URL"]
     # Nobody's roles get our random passwords, and no demo account is made there.
-    assert environment.privileged == {}
+    assert set(environment.privileged) == {"LEDGER_SIGNING_KEY"}
 
 
 @pytest.mark.parametrize(
@@ -147,6 +147,19 @@ def test_programs_get_no_privileges() -> None:
     granted = environment.with_privileges(("DATABASE_OWNER_URL",))
     assert granted["DATABASE_OWNER_URL"] == "secret"
     assert "DATABASE_ADMIN_URL" not in granted
+
+
+def test_the_maintenance_worker_alone_gets_the_key_of_the_ledger(home: Home) -> None:
+    environment = describe_environment(home, choose_servers(home, GIVEN), GIVEN)
+    holders = {
+        program.name: environment.with_privileges(program.privileges)
+        for program in list_programs(8000)
+    }
+
+    having = {name for name, env in holders.items() if "LEDGER_SIGNING_KEY" in env}
+    assert having == {"maintenance"}
+    assert len(holders["maintenance"]["LEDGER_SIGNING_KEY"]) == 64
+    assert not [step for step in STEPS if "LEDGER_SIGNING_KEY" in step.privileges]
 
 
 def test_the_callers_variables_win_over_the_defaults() -> None:
