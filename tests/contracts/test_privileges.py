@@ -52,6 +52,13 @@ def test_a_second_run_says_what_it_did_and_changes_nothing(provisioned_again):
         ("service_user", "credit_transactions", {"SELECT", "INSERT"}),
         ("readonly_user", "credit_transactions", {"SELECT"}),
         ("identity_user", "credit_transactions", set()),
+        # Columns of it: see below.
+        ("app_user", "adjustment_notes", set()),
+        ("service_user", "adjustment_notes", ALL),
+        ("readonly_user", "adjustment_notes", set()),
+        ("app_user", "ledger_roots", set()),
+        ("service_user", "ledger_roots", {"SELECT", "INSERT"}),
+        ("readonly_user", "ledger_roots", {"SELECT"}),
         ("app_user", "user_stats", set()),
         ("service_user", "user_stats", ALL | {"MAINTAIN"}),
         ("readonly_user", "user_stats", {"SELECT"}),
@@ -134,6 +141,19 @@ def test_analysts_cannot_read_sessions(provisioned_again):
         connection.execute("SELECT * FROM users")
         with pytest.raises(InsufficientPrivilege):
             connection.execute("SELECT * FROM django_session")
+
+
+def test_of_staffs_words_the_public_columns_alone_may_be_read(provisioned_again):
+    columns = {
+        thing.name
+        for thing in _catalog()
+        if thing.kind == "column grant" and thing.relation == "adjustment_notes"
+    }
+    assert columns == {
+        f"SELECT on {column} to {role}"
+        for column in ("transaction_id", "public_note", "created_at")
+        for role in ("app_user", "readonly_user")
+    }
 
 
 def test_tables_of_later_migrations_get_the_same_grants(provisioned_again):
