@@ -325,6 +325,15 @@ WORKER_WARM_MODELS = env_list("WORKER_WARM_MODELS", "")
 # Whether a pass is decoded, encoded and uploaded beside the next one's steps.
 WORKER_OVERLAP = env_choice("WORKER_OVERLAP", ["auto", "yes", "no"], "auto")
 
+# Signs the ledger's nightly root. The maintenance worker's alone: whoever breaks into
+# the web process finds neither the value nor the variable.
+LEDGER_SIGNING_KEY = (
+    env_secret("LEDGER_SIGNING_KEY", "") if WORKER_KIND == "maintenance" else ""
+)
+LEDGER_KEY_ASTRAY = WORKER_KIND != "maintenance" and bool(
+    env_str("LEDGER_SIGNING_KEY", "") or env_str("LEDGER_SIGNING_KEY_FILE", "")
+)
+
 # A worker that is silent this long has lost its jobs; the other times of the queue
 # follow from it. Only tests of lost workers have a reason to shorten it.
 LEASE_SECONDS = env_int("LEASE_SECONDS", 30, minimum=1)

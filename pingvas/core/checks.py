@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 
 SHORTEST_SECRET_KEY = 50
+SHORTEST_LEDGER_KEY = 32
 VERIFIED_TLS = {"require", "verify-ca", "verify-full"}
 
 
@@ -39,6 +40,33 @@ def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         )
     return [message for message in found if message]
+
+
+@register(Tags.security)
+def check_ledger_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E020 the maintenance worker cannot sign, E021 another process could."""
+    if not settings.PRODUCTION:
+        return []
+    if settings.LEDGER_KEY_ASTRAY:
+        return [
+            Error(
+                "LEDGER_SIGNING_KEY is given to a process other than the maintenance "
+                "worker.",
+                hint="Whoever breaks into this process could sign a ledger of theirs.",
+                id="pingvas.E021",
+            )
+        ]
+    is_signer = settings.WORKER_KIND == "maintenance"
+    if is_signer and len(settings.LEDGER_SIGNING_KEY) < SHORTEST_LEDGER_KEY:
+        return [
+            Error(
+                "LEDGER_SIGNING_KEY is missing or shorter than "
+                f"{SHORTEST_LEDGER_KEY} characters.",
+                hint="openssl rand -hex 32",
+                id="pingvas.E020",
+            )
+        ]
+    return []
 
 
 class UnsafeProduction(SystemExit):

@@ -12,7 +12,8 @@ from pingvas.local.redis import EmbeddedRedis
 
 DATABASE = "pingvas_db"
 
-# Kept from the web process and the workers; a set-up command gets those it names.
+# Kept from the web process and the workers, save for those that one of them or a
+# set-up command names.
 PRIVILEGED = (
     "DATABASE_ADMIN_URL",
     "DATABASE_OWNER_URL",
@@ -23,6 +24,7 @@ PRIVILEGED = (
     "DB_READONLY_PASSWORD",
     "DEMO_PASSWORD",
     "STAFF_PASSWORD",
+    "LEDGER_SIGNING_KEY",
 )
 
 
@@ -69,6 +71,7 @@ def development_defaults(
     return {
         "PINGVAS_ENV": "development",
         "SECRET_KEY": credentials["SECRET_KEY"],
+        "LEDGER_SIGNING_KEY": credentials["LEDGER_SIGNING_KEY"],
         "DB_SCHEMA": "dev_pingvas",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "MEDIA_ROOT": str(folder / "media"),

@@ -114,7 +114,8 @@ def list_programs(port: int) -> list[Program]:
             # The second child sweeps on while the first is at a long audit.
             _worker("maintenance", MAINTENANCE_QUEUES, children=2),
             env={**FEW_CONNECTIONS, "WORKER_KIND": "maintenance"},
-            secrets=WORKER_LOGIN,
+            # It alone signs what the ledger says.
+            secrets={**WORKER_LOGIN, "LEDGER_SIGNING_KEY": "LEDGER_SIGNING_KEY"},
         ),
         Program("beat", _beat(), FEW_CONNECTIONS, WORKER_LOGIN),
     ]

@@ -77,6 +77,33 @@ def test_the_address_in_the_environment_decides():
     assert "pingvas.E003" in ended.stderr
 
 
+MAINTENANCE = PRODUCTION | {"WORKER_KIND": "maintenance"}
+LEDGER_KEY = {"LEDGER_SIGNING_KEY": "k" * 32}
+
+
+@pytest.mark.parametrize("key", [None, "k" * 31])
+def test_the_maintenance_worker_refuses_to_start_without_the_ledgers_key(key):
+    ended = run_python(MAINTENANCE | {"LEDGER_SIGNING_KEY": key}, *STARTS["worker"])
+    assert ended.returncode == 1
+    assert ended.stderr.strip().endswith("(pingvas.E020)")
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_every_other_process_refuses_to_start_with_the_ledgers_key(start):
+    ended = run_python(PRODUCTION | LEDGER_KEY, *start)
+    assert ended.returncode == 1
+    assert ended.stderr.strip().endswith("(pingvas.E021)")
+
+
+def test_the_ledgers_key_is_the_maintenance_workers_alone():
+    shown = "from pingvas import settings; print(repr(settings.LEDGER_SIGNING_KEY))"
+    for environment, key in (
+        (MAINTENANCE | LEDGER_KEY, "k" * 32),
+        (PRODUCTION | LEDGER_KEY, ""),
+    ):
+        assert run_python(environment, "-c", shown).stdout == f"{key!r}\n"
+
+
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_web_worker_and_beat_refuse_to_start_unsafe(start):
     ended = run_python(WITHOUT_TLS, *start)

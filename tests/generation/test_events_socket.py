@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
@@ -136,9 +137,7 @@ async def test_a_number_that_left_the_buffer_brings_a_snapshot(alice):
 async def test_the_snapshot_shows_live_jobs_and_credits(alice, bob):
     def prepare():
         with acting_as(SERVICE):
-            adjust_credits(
-                user_id=alice.id, amount=40, reason="test", staff_id=alice.id
-            )
+            adjust_credits(user_id=alice.id, amount=40, reason="test", staff_id=uuid4())
         submit(bob)
         [gone] = submit(alice)
         with acting_as(user_actor(alice.id)):
