@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
+from django.utils.crypto import constant_time_compare
 from django.utils.http import is_same_domain
 
 from accounts.models import User
@@ -126,7 +126,7 @@ def _guest_of_session(session_key: str) -> Guest:
         raise Refused(NOT_SIGNED_IN)
     session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     guest = _guest(session.get(SESSION_KEY), session_key=session_key)
-    if not hmac.compare_digest(session.get(HASH_SESSION_KEY, ""), guest.epoch):
+    if not constant_time_compare(session.get(HASH_SESSION_KEY, ""), guest.epoch):
         raise Refused(NOT_SIGNED_IN)
     return guest
 

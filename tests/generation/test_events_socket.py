@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.conf import settings
 from redis.exceptions import ConnectionError as RedisAway
 
 from accounts.models import User
 from accounts.tokens import issue_ws_ticket, sign_out_everywhere
 from billing.services.grants import adjust_credits, read_balance
-from generation import admission, consumers
+from generation import consumers
 from generation.admission import is_own_origin
 from generation.services.lifecycle import cancel_job
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as, user_actor
@@ -19,6 +20,7 @@ from pingvas.core.redis import (
     user_online,
     ws_ticket,
 )
+from pingvas.core.sessions import SessionStore
 from tests.cast import make_user
 from tests.generation.event_socket import (
     Socket,
@@ -301,6 +303,14 @@ def change(user, **columns):
         User.objects.filter(pk=user.pk).update(**columns)
 
 
+NO_KEYS = [r'"\000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"', "a" * 31, "A" * 32, "é" * 32]
+
+
+@pytest.mark.parametrize("value", NO_KEYS)
+async def test_a_cookie_that_is_no_key_is_told_to_sign_in(value):
+    assert await refusal(cookie=f"{settings.SESSION_COOKIE_NAME}={value}") == 4401
+
+
 async def test_deactivating_a_user_closes_open_sockets(alice, monkeypatch):
     monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
     async with open_socket(alice) as client:
@@ -337,10 +347,7 @@ async def test_signing_out_closes_the_sockets_of_that_session(alice, monkeypatch
     async with open_socket(alice) as client:
         cookies = dict(client.scope["headers"])[b"cookie"].decode()
         key = cookies.partition("=")[2]
-        store = admission.import_module(
-            "django.contrib.sessions.backends.cached_db"
-        ).SessionStore(key)
-        await in_thread(store.flush)
+        await in_thread(SessionStore(key).flush)
         assert await client.closing_code() == 4401
 
 
@@ -363,6 +370,8 @@ async def test_a_ping_is_answered_and_anything_else_ends_the_socket(alice):
         ("subscribe", 1003),
         (json.dumps({"type": "subscribe"}), 1003),
         ("[" * 900, 1003),
+        ("[" * 1000, 1003),
+        ('{"a":' * 200, 1003),
         ("x" * 5000, 1009),
     ]:
         async with open_socket(alice) as client:
