@@ -46,6 +46,8 @@ AnyToken = TypeVar("AnyToken", bound=Token)
 LONGEST_TOKEN = 2_000
 # Access tokens whose signature a process need not verify again.
 KNOWN_TOKENS = 1_000
+# What the library raises at tokens that nobody issued, however rightly signed.
+_BROKEN = (TokenError, RecursionError, ArithmeticError, ValueError, TypeError, OSError)
 
 
 class TokenInvalid(NotSignedIn):
@@ -201,12 +203,26 @@ def _verified(kind: type[AnyToken], raw: str) -> AnyToken:
     if len(raw) > LONGEST_TOKEN or not raw.isascii():
         raise TokenInvalid
     try:
-        return kind(raw)  # type: ignore[arg-type]  # the library takes the text too
+        token = kind(raw)  # type: ignore[arg-type]  # the library takes the text too
     except ExpiredTokenError as error:
         raise TokenExpired from error
-    except (TokenError, RecursionError) as error:
-        # The header is parsed before it is verified, however deep it nests.
+    except _BROKEN as error:
+        # The header is parsed before it is verified, however deep it nests; and the
+        # library takes any JSON for a time.
         raise TokenInvalid from error
+    if not _names_a_sign_in(token):
+        raise TokenInvalid
+    return token
+
+
+def _names_a_sign_in(token: Token) -> bool:
+    """Whether whose token it is can be asked of the servers at all."""
+    try:
+        UUID(token["sub"])
+        UUID(token["sid"])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return False
+    return isinstance(token.get("epoch"), str) and isinstance(token["jti"], str)
 
 
 def _signed(refresh: RefreshToken, user: User, family: TokenFamily) -> Tokens:
