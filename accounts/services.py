@@ -11,6 +11,7 @@ from django.core.validators import EmailValidator, validate_email
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.hashers import HashingBusy
 from accounts.limits import count_sign_in, count_sign_up, forgive_sign_in
 from accounts.models import User
 from pingvas.core.db.actor import IDENTITY, acting_as, user_actor
@@ -53,11 +54,16 @@ def sign_in(*, email: str, password: str, ip_address: str) -> User:
 def check_credentials(*, email: str, password: str, ip_address: str) -> User:
     """The active user with this password. Every door asks here: guesses add up.
 
-    Raises WrongCredentials, SignInLimitReached, and ServiceUnavailable while Redis is
-    away.
+    Raises WrongCredentials, SignInLimitReached, HashingBusy, and ServiceUnavailable
+    while Redis is away.
     """
     count_sign_in(email=email, ip_address=ip_address)
-    user = authenticate(username=email, password=password)
+    try:
+        user = authenticate(username=email, password=password)
+    except HashingBusy:
+        # Nobody's guess: the password was not looked at.
+        forgive_sign_in(email=email, ip_address=ip_address)
+        raise
     if not isinstance(user, User):
         raise WrongCredentials
     forgive_sign_in(email=email, ip_address=ip_address)

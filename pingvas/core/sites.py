@@ -51,8 +51,7 @@ class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped packag
         refusal = getattr(form, "refusal", None)
         if refusal is not None:
             response.status_code = refusal.status
-            if "retry_after" in refusal.data:
-                response["Retry-After"] = str(refusal.data["retry_after"])
+            refusal.add_headers(response)
         return response
 
     def refuse(self, request: HttpRequest) -> HttpResponseBase:
