@@ -63,6 +63,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "pingvas.log.RequestIdMiddleware",
+    "pingvas.core.headers.AnswerHeadersMiddleware",
     "pingvas.core.api.errors.ApiErrorsMiddleware",
     "accounts.middleware.RequestLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -14,7 +14,7 @@ from django.utils import translation
 
 from pingvas.core.api.errors import API_PATHS, DATABASE_AWAY
 from pingvas.core.errors import PingvasError, ServerError, ServiceUnavailable
-from pingvas.core.pages import guard, theme_of
+from pingvas.core.pages import theme_of
 from pingvas.log import current_request_id
 
 
@@ -81,7 +81,7 @@ def _page(
     """With the navigation: whoever is signed in goes on from here."""
     context = {"theme": theme_of(request), "status": status, "reason": reason}
     page = render_to_string(f"errors/{name or status}.html", context, request)
-    return guard(HttpResponse(page, status=status))
+    return HttpResponse(page, status=status)
 
 
 def refusal_page(request: HttpRequest, error: PingvasError) -> HttpResponse:
@@ -105,4 +105,4 @@ def _bare_page(
     # The error may have come before the language was chosen.
     with translation.override(translation.get_language_from_request(request)):
         page = render_to_string(f"errors/{name or status}.html", context)
-    return guard(HttpResponse(page, status=status))
+    return HttpResponse(page, status=status)
