@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
+from accounts.addresses import validate_new_address
 from accounts.hashers import HashingBusy
 from accounts.tiers import Tier
 from pingvas.core.db.actor import IDENTITY, acting_as
@@ -43,6 +44,7 @@ class UserManager(BaseUserManager["User"]):
     def create_superuser(
         self, email: str, password: str | None = None, **extra: Any
     ) -> User:
+        validate_new_address(self.normalize_email(email))
         # `manage.py createsuperuser` comes without an actor, and so would see and write
         # nothing: the first member of staff could not be made.
         with acting_as(IDENTITY):

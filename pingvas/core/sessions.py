@@ -11,8 +11,12 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends import cached_db
 from django.core.cache import caches
 
+from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.functions import Now
+
 # What Django makes; anything else in a cookie is nobody's key.
 KEY = re.compile(r"[a-z0-9]{32}")
+PURGED_AT_ONCE = 1_000
 
 
 class SessionStore(cached_db.SessionStore):
@@ -44,3 +48,20 @@ def _is_session(found: Any) -> bool:
     except (ValueError, TypeError, AttributeError):
         return False
     return isinstance(found.get(HASH_SESSION_KEY), str)
+
+
+def purge_sessions() -> int:
+    """Delete the sessions whose time is over; returns how many."""
+    total = 0
+    while deleted := _purge_some():
+        total += deleted
+    return total
+
+
+def _purge_some() -> int:
+    """A transaction's worth of them: sign-ins go on meanwhile."""
+    sessions = SessionStore.get_model_class().objects
+    with acting_as(SERVICE):
+        over = sessions.filter(expire_date__lt=Now()).order_by("expire_date")
+        batch = over.values("session_key")[:PURGED_AT_ONCE]
+        return int(sessions.filter(session_key__in=batch).delete()[0])

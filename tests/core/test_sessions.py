@@ -9,14 +9,18 @@ import pickle
 import pytest
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_redis.cache import RedisCache
 
+from accounts.tasks import purge_expired
+from pingvas.core import sessions
 from pingvas.core.redis import redis_client
 from pingvas.core.sessions import SessionStore
+from pingvas.schedule import SCHEDULE, Daily
 from tests.cast import make_user
 
 pytestmark = pytest.mark.django_db
@@ -154,3 +158,26 @@ def test_an_unreadable_value_is_a_miss_for_everybody():
     for value in (pickle.dumps({"a": 1}), b"{", b"[" * 100_000, b"9" * 5_000):
         redis_client().set(name, value)
         assert cache.get("figure") is None
+
+
+def test_expired_sessions_are_purged_in_batches(browser, alice, monkeypatch):
+    monkeypatch.setattr(sessions, "PURGED_AT_ONCE", 2)
+    living = browser.session.session_key
+    for _ in range(5):
+        old = SessionStore()
+        old.set_expiry(-1)
+        old.create()
+    with CaptureQueriesContext(connection) as queries:
+        purge_expired()
+    deletes = [
+        q["sql"] for q in queries if q["sql"].startswith('DELETE FROM "django_s')
+    ]
+    assert len(deletes) == 4
+    assert all("LIMIT 2" in one for one in deletes)
+    assert [one.session_key for one in Session.objects.all()] == [living]
+    assert browser.get("/credits").status_code == 200
+
+
+def test_beat_purges_every_day():
+    [entry] = [one for one in SCHEDULE if one.task == purge_expired.name]
+    assert isinstance(entry.when, Daily)
