@@ -203,9 +203,12 @@ def spend_ws_ticket(ticket: str) -> UUID | None:
     """
     try:
         found: Any = redis_client().getdel(ws_ticket(ticket))
+        return UUID(found) if found else None
     except RedisError as error:
         raise ServiceUnavailable from error
-    return UUID(found) if found else None
+    except ValueError:
+        # Written by somebody else.
+        return None
 
 
 def _verified(kind: type[AnyToken], raw: str) -> AnyToken:
