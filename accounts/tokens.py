@@ -44,8 +44,11 @@ log = logging.getLogger(__name__)
 AnyToken = TypeVar("AnyToken", bound=Token)
 
 LONGEST_TOKEN = 2_000
+EPOCH_LENGTH = 32
 # Access tokens whose signature a process need not verify again.
 KNOWN_TOKENS = 1_000
+# What the library raises at tokens that nobody issued, however rightly signed.
+_BROKEN = (TokenError, RecursionError, ArithmeticError, ValueError, TypeError, OSError)
 
 
 class TokenInvalid(NotSignedIn):
@@ -150,9 +153,17 @@ def user_of(token: Token) -> User:
     """
     statement = _HOLDER.format(columns=columns_of(User, "holder"))
     user = read_row(User, statement, {"user": token["sub"], "family": token["sid"]})
-    if user is None or token["epoch"] != _epoch(user):
+    if user is None or not _is_of_now(token, user):
         raise TokenInvalid
     return user
+
+
+def _is_of_now(token: Token, user: User) -> bool:
+    """Whether neither password nor version changed since the token was issued."""
+    if token["epoch"] == _epoch(user):
+        return True
+    others = user.get_session_auth_fallback_hash()
+    return token["epoch"] in [epoch[:EPOCH_LENGTH] for epoch in others]
 
 
 def sign_out(*, user: User, token: Token) -> None:
@@ -193,21 +204,38 @@ def spend_ws_ticket(ticket: str) -> UUID | None:
     """
     try:
         found: Any = redis_client().getdel(ws_ticket(ticket))
+        return UUID(found) if found else None
     except RedisError as error:
         raise ServiceUnavailable from error
-    return UUID(found) if found else None
+    except ValueError:
+        # Written by somebody else.
+        return None
 
 
 def _verified(kind: type[AnyToken], raw: str) -> AnyToken:
     if len(raw) > LONGEST_TOKEN or not raw.isascii():
         raise TokenInvalid
     try:
-        return kind(raw)  # type: ignore[arg-type]  # the library takes the text too
+        token = kind(raw)  # type: ignore[arg-type]  # the library takes the text too
     except ExpiredTokenError as error:
         raise TokenExpired from error
-    except (TokenError, RecursionError) as error:
-        # The header is parsed before it is verified, however deep it nests.
+    except _BROKEN as error:
+        # The header is parsed before it is verified, however deep it nests; and the
+        # library takes any JSON for a time.
         raise TokenInvalid from error
+    if not _names_a_sign_in(token):
+        raise TokenInvalid
+    return token
+
+
+def _names_a_sign_in(token: Token) -> bool:
+    """Whether whose token it is can be asked of the servers at all."""
+    try:
+        UUID(token["sub"])
+        UUID(token["sid"])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return False
+    return isinstance(token.get("epoch"), str) and isinstance(token["jti"], str)
 
 
 def _signed(refresh: RefreshToken, user: User, family: TokenFamily) -> Tokens:
@@ -224,7 +252,7 @@ def _signed(refresh: RefreshToken, user: User, family: TokenFamily) -> Tokens:
 
 
 def _epoch(user: User) -> str:
-    return user.get_session_auth_hash()[:32]
+    return user.get_session_auth_hash()[:EPOCH_LENGTH]
 
 
 def _end_of(token: Token) -> datetime:

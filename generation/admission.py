@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
+from django.utils.crypto import constant_time_compare
 from django.utils.http import is_same_domain
 
 from accounts.models import User
@@ -125,17 +125,22 @@ def _guest_of_session(session_key: str) -> Guest:
     if not session_key:
         raise Refused(NOT_SIGNED_IN)
     session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    guest = _guest(session.get(SESSION_KEY), session_key=session_key)
-    if not hmac.compare_digest(session.get(HASH_SESSION_KEY, ""), guest.epoch):
-        raise Refused(NOT_SIGNED_IN)
-    return guest
+    shown = session.get(HASH_SESSION_KEY, "")
+    return _guest(session.get(SESSION_KEY), session_key=session_key, shown=shown)
 
 
-def _guest(user_id: UUID | str | None, *, session_key: str | None) -> Guest:
+def _guest(
+    user_id: UUID | str | None, *, session_key: str | None, shown: str | None = None
+) -> Guest:
+    """`shown`: the epoch that a session must have; a ticket has none to show."""
     user = _active_user(user_id) if user_id else None
     if user is None:
         raise Refused(NOT_SIGNED_IN)
-    return Guest(user.id, user.get_session_auth_hash(), session_key)
+    epoch = user.get_session_auth_hash()
+    good = (epoch, *user.get_session_auth_fallback_hash())
+    if shown is not None and not any(constant_time_compare(shown, one) for one in good):
+        raise Refused(NOT_SIGNED_IN)
+    return Guest(user.id, epoch, session_key)
 
 
 def _active_user(user_id: UUID | str) -> User | None:

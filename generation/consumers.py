@@ -300,6 +300,6 @@ class EventsSocket:
 def is_ping(text: str) -> bool:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and found.get("type") == "ping"

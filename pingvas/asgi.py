@@ -16,10 +16,12 @@ from django.utils.module_loading import import_string
 from pingvas.core.checks import refuse_unsafe_production
 from pingvas.core.db.login import expect_login
 from pingvas.core.db.roles import WEB
+from pingvas.core.requests import Utf8Request
 from pingvas.core.threads import ThreadedApplication
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pingvas.settings")
 wsgi_application = get_wsgi_application()
+wsgi_application.request_class = Utf8Request
 refuse_unsafe_production()
 expect_login(WEB)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 from psycopg import sql
 
+from accounts.hashers import Argon2Hasher
 from pingvas.core.db.provision import PASSWORDS, Provision, provision
 from tests.database import flush_as_administrator
 from tests.private_tables import refuse_private_tables_without_actor
@@ -75,8 +75,8 @@ def _passwords() -> dict[str, str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     # The real algorithm at its smallest cost: tests make hundreds of accounts.
-    Argon2PasswordHasher.time_cost = 1
-    Argon2PasswordHasher.memory_cost = 8
-    Argon2PasswordHasher.parallelism = 1
+    Argon2Hasher.time_cost = 1
+    Argon2Hasher.memory_cost = 8
+    Argon2Hasher.parallelism = 1
     TransactionTestCase._fixture_teardown = flush_as_administrator
     connection_created.connect(refuse_private_tables_without_actor)

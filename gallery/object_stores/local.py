@@ -36,9 +36,12 @@ class LocalStore:
     def path(self, key: str) -> Path:
         """Where the object lies; ObjectMissing for a key that leads elsewhere."""
         try:
-            return Path(safe_join(self._root, key))
+            path = Path(safe_join(self._root, key))
         except SuspiciousFileOperation as error:
             raise ObjectMissing from error
+        if "\0" in key:
+            raise ObjectMissing
+        return path
 
     def put(self, key: str, content: bytes, *, content_type: str) -> None:
         with _translated(), self._aside(key) as file:

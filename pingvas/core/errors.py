@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.http import HttpResponseBase
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +33,16 @@ class PingvasError(Exception):
         self.fields = fields
         self.data = data
         super().__init__(str(self.words))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer that carries this error says besides, page or JSON."""
+        after = self.data.get("retry_after")
+        return {} if after is None else {"Retry-After": str(after)}
+
+    def add_headers(self, response: HttpResponseBase) -> None:
+        for name, value in self.headers.items():
+            response[name] = value
 
     def as_dict(self) -> dict[str, Any]:
         """The body of every error answer: `{"error": {"code", "message", ...}}`."""

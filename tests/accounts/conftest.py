@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from redis.exceptions import ConnectionError as RedisAway
 
 from pingvas.core.redis import redis_client
@@ -19,14 +18,6 @@ def fresh_counters():
     keys = list(redis_client().scan_iter("ratelimit:*"))
     if keys:
         redis_client().delete(*keys)
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch):
-    """The same algorithm for a hundredth of its price."""
-    monkeypatch.setattr(Argon2PasswordHasher, "time_cost", 1)
-    monkeypatch.setattr(Argon2PasswordHasher, "memory_cost", 64)
-    monkeypatch.setattr(Argon2PasswordHasher, "parallelism", 1)
 
 
 @pytest.fixture

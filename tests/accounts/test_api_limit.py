@@ -53,10 +53,43 @@ def test_pictures_have_a_limit_of_their_own(program, path):
     assert program.get("me").status_code == 401
 
 
-def test_pages_and_health_are_not_counted(program):
+@pytest.mark.parametrize("path", ["/healthz", "/", "/sign-in", "/admin/login/"])
+def test_pages_that_are_read_and_health_are_not_counted(program, path):
     for _ in range(5):
-        assert program.client.get("/healthz").status_code == 200
+        assert program.client.get(path).status_code == 200
     assert redis_client().get(api_rate(HERE)) is None
+
+
+FORMS = [
+    *("/sign-in", "/sign-up", "/sign-out", "/i18n/setlang/", "/admin/login/"),
+    *("/admin/accounts/user/add/", "/healthz", "/nowhere"),
+]
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_what_pages_send_is_counted_with_the_apis_requests(program, path):
+    program.get("me")
+    answers = [program.client.post(path).status_code for _ in range(2)]
+    assert 429 not in answers
+    refused = program.client.post(path)
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert "That was too fast." in refused.content.decode()
+    assert refused["Content-Type"].startswith("text/html")
+    assert "default-src 'self'" in refused["Content-Security-Policy"]
+    assert program.get("me").status_code == 429
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "report"])
+def test_no_method_that_writes_goes_uncounted(program, method):
+    answers = [program.client.generic(method.upper(), "/sign-in") for _ in range(4)]
+    assert [answer.status_code for answer in answers][-1] == 429
+
+
+def test_a_page_is_refused_in_korean_too(program):
+    for _ in range(4):
+        refused = program.client.post("/sign-in", headers={"accept-language": "ko"})
+    assert "너무 빠릅니다." in refused.content.decode()
 
 
 @pytest.mark.usefixtures("redis_away")

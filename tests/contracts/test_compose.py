@@ -169,7 +169,11 @@ def resolved(services, name):
     """The environment of a service, with made-up values for what `.env` gives."""
 
     def fill(match):
-        given = {"ALLOWED_HOSTS": "studio.example.com", "PORT": "8000"}
+        given = {
+            "ALLOWED_HOSTS": "studio.example.com",
+            "PORT": "8000",
+            "SECRET_KEY": PRODUCTION["SECRET_KEY"],
+        }
         variable, rest = match.groups()
         if rest.startswith(":-"):
             return rest[2:]

@@ -4,6 +4,7 @@ import json
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from redis.exceptions import ConnectionError as RedisAway
 
 from accounts.models import User
@@ -301,6 +302,14 @@ def change(user, **columns):
         User.objects.filter(pk=user.pk).update(**columns)
 
 
+NO_KEYS = [r'"\000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"', "a" * 31, "A" * 32, "é" * 32]
+
+
+@pytest.mark.parametrize("value", NO_KEYS)
+async def test_a_cookie_that_is_no_key_is_told_to_sign_in(value):
+    assert await refusal(cookie=f"{settings.SESSION_COOKIE_NAME}={value}") == 4401
+
+
 async def test_deactivating_a_user_closes_open_sockets(alice, monkeypatch):
     monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
     async with open_socket(alice) as client:
@@ -360,6 +369,8 @@ async def test_a_ping_is_answered_and_anything_else_ends_the_socket(alice):
         ("subscribe", 1003),
         (json.dumps({"type": "subscribe"}), 1003),
         ("[" * 900, 1003),
+        ("[" * 1000, 1003),
+        ('{"a":' * 200, 1003),
         ("x" * 5000, 1009),
     ]:
         async with open_socket(alice) as client:

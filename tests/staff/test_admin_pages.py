@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from datetime import timedelta
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ from generation.models import GenerationJob, Worker
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
-from pingvas.core.redis import credits_overview
+from pingvas.core.redis import credits_overview, redis_client
 from tests.billing.factories import make_job, make_owner
 from tests.staff.world import list_page, make_rows, row_page, staff_client
 from workers.tasks import audit_ledger
@@ -281,6 +282,30 @@ def test_the_dashboard_opens_while_the_cache_is_away(boss, rows, settings):
     for _visit in range(2):
         answer = boss.get(reverse("admin:index"))
         assert answer.context["credits"]["granted"] == 350
+
+
+FOREIGN = [
+    pickle.dumps({"at": 1}),
+    b"7",
+    b"[]",
+    b"{}",
+    b'{"at": "2026-11-28", "faults": 1, "checks": [], "days": []}',
+    b'{"at": 7, "faults": {}, "checks": 7, "days": [7]}',
+]
+
+
+@pytest.mark.parametrize("value", FOREIGN)
+def test_what_nobody_of_us_put_into_the_cache_counts_as_not_there(boss, rows, value):
+    audit_ledger()
+    boss.get(reverse("admin:index"))
+    names = {*redis_client().scan_iter("cache:*billing:last-audit")}
+    names |= {*redis_client().scan_iter("cache:*credits:overview:*")}
+    assert len(names) == 2
+    for name in names:
+        redis_client().set(name, value)
+    answer = boss.get(reverse("admin:index"))
+    assert answer.context["credits"]["granted"] == 350
+    assert "No audit is known yet" in answer.content.decode()
 
 
 def test_failures_are_told_in_the_readers_words(boss, rows):
