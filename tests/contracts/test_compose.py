@@ -204,7 +204,11 @@ def options_in(command):
 
 
 def options_of(program):
-    return {option for parameter in program.params for option in parameter.opts}
+    return {
+        option
+        for parameter in program.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
 
 
 def test_the_images_hold_every_room_and_run_as_nobody_in_particular(dockerfile):
