@@ -8,6 +8,7 @@ whatever is closed ends. uvicorn alone waits for slow clients for ever.
 from __future__ import annotations
 
 import socket
+import struct
 from asyncio import TimerHandle, Transport
 from contextlib import suppress
 from typing import Any
@@ -28,6 +29,8 @@ from pingvas.core.serving.places import Places
 
 # The kernel would keep up to 4 MB for each client that does not read.
 KERNEL_BUFFER_BYTES = 256 * 1024
+# Of SO_LINGER: on, for no time at all.
+RESET = struct.pack("ii", 1, 0)
 TOO_MANY = (
     b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"
     b"Retry-After: 5\r\nConnection: close\r\n\r\n"
@@ -90,7 +93,7 @@ class PromptHttp(H11Protocol):
             super().send_400_response(msg)
         except h11.LocalProtocolError:
             # An answer was on its way already.
-            self.transport.abort()
+            _cut(self.transport)
         self._end_soon()
 
     def on_response_complete(self) -> None:
@@ -136,7 +139,7 @@ class PromptHttp(H11Protocol):
         try:
             await pace.within(sending)
         except TimeoutError:
-            self.transport.abort()
+            _cut(self.transport)
             self._give_up()
 
     def _give_up(self) -> None:
@@ -146,8 +149,9 @@ class PromptHttp(H11Protocol):
 
     def _take_place(self) -> bool:
         peer = self.client[0] if self.client else ""
-        if is_proxy(peer):
-            # It comes for many; their requests are counted one by one.
+        if not peer or is_proxy(peer):
+            # On this machine, or a proxy, which comes for many: their requests are
+            # counted one by one.
             return True
         place = network_of(peer)
         if not connections.take(place, settings.CONNECTIONS_PER_ADDRESS):
@@ -176,7 +180,7 @@ class PromptHttp(H11Protocol):
         seconds = MOST_AHEAD * self._grace
         left = self.transport.get_write_buffer_size()
         if unsent is not None and unsent - left < LEAST_BYTES_PER_SECOND * seconds:
-            self.transport.abort()
+            _cut(self.transport)
         elif unsent is not None or self._end_timer is None:
             self._end_timer = self.loop.call_later(seconds, self._end_soon, left)
 
@@ -191,6 +195,18 @@ class PlaceOf:
         if self._address is not None:
             connections.leave(self._address)
             self._address = None
+
+
+def _cut(transport: Transport) -> None:
+    """End the connection now, with what the kernel has of it.
+
+    Closed without more, it would be kept until the client has read that as well.
+    """
+    one = transport.get_extra_info("socket")
+    if one is not None and one.family in {socket.AF_INET, socket.AF_INET6}:
+        with suppress(OSError):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    transport.abort()
 
 
 def _tune(transport: Transport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pingvas.core import http
 from pingvas.core.http import PromptHttp
+from pingvas.core.serving.door import Door
 from pingvas.core.serving.pace import ClientGone
 from pingvas.core.websocket import BoundedWebSocket
 
@@ -262,3 +264,78 @@ async def test_nonsense_after_an_answer_has_begun_ends_the_connection():
         await begun.wait()
         writer.write(b"no chunk\r\n")
         assert await rest_of(reader) is not None
+
+
+async def test_a_request_with_two_lengths_is_refused_and_its_connection_ends():
+    said = (
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
+    served = []
+
+    async def note(scope, receive, send):
+        served.append(scope["method"])
+        await answer(scope, receive, send)
+
+    async with serving(Door(note)) as port, client(port, said) as (reader, _):
+        found = await rest_of(reader)
+    assert found.startswith(b"HTTP/1.1 400 ")
+    assert (found.count(b"HTTP/1.1 "), served) == (1, [])
+
+
+HANDSHAKE = (
+    b" HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+
+
+async def chat(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    await receive()
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"GET /?" + b"a" * 9000 + HANDSHAKE, b"414"),
+        (b"GET /" + HANDSHAKE + b"X-Long: " + b"a" * 9000 + b"\r\n", b"431"),
+        (b"GET /" + HANDSHAKE + b"X-One: 1\r\n" * 200, b"431"),
+    ],
+    ids=["address", "header", "headers"],
+)
+async def test_a_handshake_that_is_too_large_is_answered_and_ends(said, status):
+    async with serving(chat) as port, client(port, said + b"\r\n") as (reader, _):
+        assert (await rest_of(reader)).startswith(b"HTTP/1.1 " + status)
+
+
+async def test_a_handshake_that_nobody_completes_ends():
+    async def hang(scope, receive, send):
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    said = b"GET /" + HANDSHAKE + b"\r\n"
+    async with serving(hang) as port, client(port, said) as (reader, _):
+        assert await rest_of(reader) == b""
+
+
+async def test_a_socket_keeps_its_place_among_the_connections_of_its_address(settings):
+    settings.CONNECTIONS_PER_ADDRESS = 1
+    said = b"GET /" + HANDSHAKE + b"\r\n"
+    async with serving(chat) as port:
+        async with client(port, said) as (reader, _):
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            # Longer than a handshake may take: an open socket stays.
+            await asyncio.sleep(2 * GRACE)
+            async with client(port, WHOLE) as (other, _):
+                assert (await rest_of(other)).startswith(b"HTTP/1.1 429 ")
+            assert not reader.at_eof()
+        assert await until(lambda: len(http.connections) == 0)
+
+
+async def test_no_line_of_the_log_shows_the_ticket_of_a_socket(caplog):
+    caplog.set_level(logging.DEBUG)
+    said = b"GET /?token=secret" + HANDSHAKE + b"\r\n"
+    async with serving(chat) as port, client(port, said) as (reader, _):
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    assert "secret" not in caplog.text
