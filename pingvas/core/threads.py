@@ -90,7 +90,7 @@ class ThreadedApplication:
         answer = Answer(self._store)
         try:
             await self._answer(scope, body, answer)
-            await answer.send(send)
+            await answer.send(send, head_only=scope["method"] == "HEAD")
         except PingvasError as error:
             # There was no room for the answer: nothing of it was sent.
             await refuse(scope, receive, send, error, unread=False)

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 import pytest
 from django.urls import path
 
+from pingvas.core.serving import clients
 from pingvas.core.serving.clients import identified, true_address
 from pingvas.core.serving.door import TOO_MANY_SOCKETS, Door
 from pingvas.core.serving.routes import Routes
@@ -86,10 +87,16 @@ FORGED = [
 
 
 @pytest.mark.usefixtures("proxy")
-def test_nobody_but_a_named_proxy_is_believed():
-    scope = identified(request_of("192.0.2.1", headers=FORGED))
+def test_nobody_but_a_named_proxy_is_believed_and_the_operator_told_once(
+    caplog, monkeypatch
+):
+    monkeypatch.setattr(clients, "_said", [])
+    for _ in range(2):
+        scope = identified(request_of("192.0.2.1", headers=FORGED))
     assert scope["client"] == ("192.0.2.1", 4711)
     assert scope["headers"] == [(b"accept", b"text/html")]
+    [record] = caplog.records
+    assert "192.0.2.1" in record.getMessage()
 
 
 @pytest.mark.usefixtures("proxy")

@@ -188,6 +188,26 @@ async def test_a_file_goes_to_the_client_without_a_thread(tmp_path, size):
     assert closed_by == ["http_0"]
 
 
+async def test_of_a_file_that_is_only_asked_about_nothing_is_read(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"x" * (2 * PIECE))
+
+    def serve_file(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](path.open("rb"), 4096)
+
+    sent = []
+
+    async def receive():
+        return WHOLE
+
+    async def keep(message):
+        sent.append(message)
+
+    await on_threads(serve_file)({**SCOPE, "method": "HEAD"}, receive, keep)
+    assert [message.get("body") for message in sent] == [None, b""]
+
+
 async def test_what_was_held_is_released_when_the_client_leaves():
     def long(environ, start_response):
         start_response("200 OK", [])

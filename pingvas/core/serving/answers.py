@@ -88,16 +88,20 @@ class Answer:
             self._file = Remainder(os.dup(descriptor), start, end)
         return True
 
-    async def send(self, send: Send) -> None:
+    async def send(self, send: Send, *, head_only: bool = False) -> None:
         if self._head is not None:
             await send(self._head)
+        if not head_only:
+            await self._send_files(send)
+        last = b"" if head_only else self._hold.content()
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+    async def _send_files(self, send: Send) -> None:
         if self._hold.file is not None:
             size = self._hold.size
             await self._send_file(Remainder(self._hold.file.fileno(), 0, size), send)
         if self._file is not None:
             await self._send_file(self._file, send)
-        last = self._hold.content()
-        await send({"type": "http.response.body", "body": last, "more_body": False})
 
     async def _send_file(self, file: Remainder, send: Send) -> None:
         loop = asyncio.get_running_loop()

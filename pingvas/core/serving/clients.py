@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
+
+log = logging.getLogger(__name__)
 
 Network = IPv4Network | IPv6Network
 Header = tuple[bytes, bytes]
@@ -17,6 +20,7 @@ UNKNOWN = "unknown"
 FORWARDED_FOR = b"x-forwarded-for"
 FORWARDED_PROTO = b"x-forwarded-proto"
 _FORWARDED = (b"x-forwarded-", b"forwarded")
+_said: list[str] = []
 
 
 @lru_cache(maxsize=4096)
@@ -79,6 +83,8 @@ def identified(scope: dict[str, Any]) -> dict[str, Any]:
     """
     peer, port = scope.get("client") or (UNKNOWN, 0)
     trusted = is_proxy(peer)
+    if settings.BEHIND_TLS_PROXY and not trusted:
+        _say_who_is_not_believed(peer)
     address = true_address(peer, _forwarded_for(scope["headers"])) if trusted else peer
     headers = [
         (name, value)
@@ -87,6 +93,17 @@ def identified(scope: dict[str, Any]) -> dict[str, Any]:
         and (not name.startswith(_FORWARDED) or (trusted and name == FORWARDED_PROTO))
     ]
     return {**scope, "client": (address, port), "headers": headers}
+
+
+def _say_who_is_not_believed(peer: str) -> None:
+    """Once: a proxy that was not named would be hard to find out about otherwise."""
+    if not _said:
+        _said.append(peer)
+        log.warning(
+            "what %s says about forwarding is not believed: TRUSTED_PROXIES does not "
+            "name it",
+            peer,
+        )
 
 
 def _forwarded_for(headers: Iterable[Header]) -> str:
