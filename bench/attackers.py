@@ -79,7 +79,8 @@ async def attack(port: int, link: str, *, each: int, outcome: Outcome) -> None:
         for name, kind in kinds_of(link).items():
             for number in range(each):
                 attacker = Attacker(port, name, kind, number, outcome)
-                group.create_task(attacker.attack())
+                # Each in its own moment of the second, as strangers would.
+                group.create_task(attacker.attack(DRIP_SECONDS * number / each))
 
 
 async def attack_for(seconds: float, port: int, link: str, *, each: int) -> Outcome:
@@ -102,7 +103,8 @@ class Attacker:
         self._address = address(number)
         self._outcome = outcome
 
-    async def attack(self) -> None:
+    async def attack(self, delay: float) -> None:
+        await asyncio.sleep(delay)
         while True:
             with suppress(OSError):
                 async with self._connection() as (reader, writer):

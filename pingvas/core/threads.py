@@ -17,7 +17,7 @@ from typing import Any
 
 from a2wsgi.wsgi import build_environ
 
-from pingvas.core.errors import PingvasError
+from pingvas.core.errors import PingvasError, RequestTooSlow
 from pingvas.core.serving.answers import Answer, FileToSend
 from pingvas.core.serving.asgi_types import Receive, Scope, Send
 from pingvas.core.serving.bodies import complete_environ, read_body
@@ -85,7 +85,9 @@ class ThreadedApplication:
         except ClientGone:
             return
         except PingvasError as error:
-            await refuse(scope, receive, send, error)
+            # Of a body that came too slowly nothing is on its way.
+            unread = not isinstance(error, RequestTooSlow)
+            await refuse(scope, receive, send, error, unread=unread)
             return
         answer = Answer(self._store)
         try:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 LEAST_BYTES_PER_SECOND = 2048
 # A client that was fast may rest this many times the grace, and no longer.
-MOST_AHEAD = 6
+MOST_AHEAD = 4
 
 
 class ClientGone(OSError):
