@@ -126,7 +126,7 @@ class Storm:
                 other=1000 * of(question.quiet),
                 unit="ms",
                 ratio=of(question.stormy) / of(question.quiet),
-                goal="<= 3" if number < GOALS else "",
+                goal="<= 3" if number < GOALS and label == "median" else "",
             )
             for number, (name, question) in enumerate(self.questions.items())
             for label, of in (
@@ -163,7 +163,8 @@ class Storm:
         return ", ".join(f"{status} x {count}" for status, count in mine)
 
 
-# The first questions have one: the others wait for megabytes, as the attackers do.
+# The first questions have a goal: the others wait for megabytes, as the attackers do.
+# Nor has the slowest twentieth: the attackers' process takes a core from the server.
 GOALS = 2
 INTRODUCTION = """# A storm of slow clients
 

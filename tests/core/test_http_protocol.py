@@ -17,7 +17,7 @@ from pingvas.core.serving.door import Door
 from pingvas.core.serving.pace import ClientGone
 from pingvas.core.websocket import BoundedWebSocket
 
-GRACE = 0.2
+GRACE = 0.1
 # Long enough for every deadline that follows from the grace.
 PATIENCE = 5
 
