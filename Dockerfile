@@ -45,6 +45,7 @@ USER pingvas
 EXPOSE 8000
 CMD ["uvicorn", "pingvas.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
      "--lifespan", "off", "--timeout-graceful-shutdown", "30", \
+     "--no-proxy-headers", "--no-access-log", \
      "--http", "pingvas.core.http:PromptHttp", \
      "--ws", "pingvas.core.websocket:BoundedWebSocket"]
 

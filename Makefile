@@ -25,7 +25,7 @@ STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=local
 MODEL ?= $(shell sed -n 's/^STARTER_MODEL = "\(.*\)"/\1/p' pingvas/local/programs.py)
 
 .PHONY: help bench demo engine-matrix evaluate-starter train-starter venv install install-dev \
-	run screenshots showcase test test-browser lint format lock clean
+	run screenshots showcase slow test test-browser lint format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -94,6 +94,9 @@ engine-matrix: install-dev ## every base, format and sampler against plain diffu
 
 bench: install-dev ## measure beside bare parts (ARGS="settle --small")
 	$(PY) -W ignore -m bench $(ARGS)
+
+slow: install-dev ## the longer proofs: a minute of slow clients (bench/STORM.md)
+	$(PY) -W ignore -m bench.storm --keep $(ARGS)
 
 lint: install-dev ## style, types, import order, migrations
 	$(PY) -m ruff check .

@@ -169,7 +169,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         # Sessions and tokens end with the password, as everywhere in Django, and with
         # a raised version as well.
-        return self._epoch(_mark_of(self.password), secret)
+        return self._epoch(password_mark(self.password), secret)
 
     def get_session_auth_fallback_hash(self) -> Iterator[str]:
         yield from super().get_session_auth_fallback_hash()
@@ -186,7 +186,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         ).hexdigest()
 
 
-def _mark_of(encoded: str | None) -> str | None:
+def password_mark(encoded: str | None) -> str | None:
     """What a new password changes, and the same one at another cost does not.
 
     That is the salt: every password that is set gets another.

@@ -16,6 +16,7 @@ from accounts.models import User
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as, user_actor
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import InvalidRequest, NotSignedIn, PingvasError
+from pingvas.core.events import doubt_sessions_on_commit
 
 
 class EmailTaken(PingvasError):
@@ -122,6 +123,12 @@ def keep_account(
             user.set_password(password)
         user.save()
     return user
+
+
+def record_sign_out(sender: Any, user: User | None, **kwargs: Any) -> None:
+    """Receiver of `user_logged_out`: open sockets of that session end at once."""
+    if user is not None:
+        doubt_sessions_on_commit(user.id)
 
 
 def record_sign_in(sender: Any, user: User, **kwargs: Any) -> None:

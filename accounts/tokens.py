@@ -32,6 +32,7 @@ from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.db.rows import columns_of, read_row
 from pingvas.core.errors import NotSignedIn, ServiceUnavailable
+from pingvas.core.events import doubt_sessions_on_commit
 from pingvas.core.redis import (
     WS_TICKET_TTL_SECONDS,
     redis_client,
@@ -171,6 +172,7 @@ def sign_out(*, user: User, token: Token) -> None:
     with acting_as(IDENTITY):
         _end_families(user.id, pk=token["sid"])
     _blacklist(token)
+    doubt_sessions_on_commit(user.id)
 
 
 def sign_out_everywhere(*, user: User) -> None:
@@ -178,6 +180,7 @@ def sign_out_everywhere(*, user: User) -> None:
     with acting_as(IDENTITY):
         User.objects.filter(pk=user.id).update(token_version=F("token_version") + 1)
         _end_families(user.id)
+        doubt_sessions_on_commit(user.id)
 
 
 def purge_token_families() -> int:
@@ -186,17 +189,33 @@ def purge_token_families() -> int:
         return TokenFamily.objects.filter(expires_at__lt=Now()).delete()[0]
 
 
-def issue_ws_ticket(*, user_id: UUID) -> str:
-    """A ticket that opens one WebSocket within seconds; ServiceUnavailable."""
+@dataclass(frozen=True, kw_only=True)
+class TicketHolder:
+    """Whose ticket it is, and the program's or browser's sign-in that it ends with."""
+
+    user_id: UUID
+    family_id: UUID | None = None
+    session_key: str | None = None
+
+
+def issue_ws_ticket(
+    *, user_id: UUID, token: Token | None = None, session_key: str | None = None
+) -> str:
+    """A ticket that opens one WebSocket within seconds; ServiceUnavailable.
+
+    The socket ends with the sign-in of `token` or with the session.
+    """
     ticket = secrets.token_urlsafe(32)
+    family = token["sid"] if token else ""
+    content = f"{user_id} {family} {session_key or ''}"
     try:
-        redis_client().set(ws_ticket(ticket), str(user_id), ex=WS_TICKET_TTL_SECONDS)
+        redis_client().set(ws_ticket(ticket), content, ex=WS_TICKET_TTL_SECONDS)
     except RedisError as error:
         raise ServiceUnavailable from error
     return ticket
 
 
-def spend_ws_ticket(ticket: str) -> UUID | None:
+def spend_ws_ticket(ticket: str) -> TicketHolder | None:
     """Whose ticket it is, once; None when spent, expired or made up.
 
     The caller reads the user's row, which may have been closed since. Raises
@@ -204,9 +223,19 @@ def spend_ws_ticket(ticket: str) -> UUID | None:
     """
     try:
         found: Any = redis_client().getdel(ws_ticket(ticket))
-        return UUID(found) if found else None
     except RedisError as error:
         raise ServiceUnavailable from error
+    return _holder(found) if found else None
+
+
+def _holder(kept: str) -> TicketHolder | None:
+    try:
+        user_id, family, session_key = kept.split(" ")
+        return TicketHolder(
+            user_id=UUID(user_id),
+            family_id=UUID(family) if family else None,
+            session_key=session_key or None,
+        )
     except ValueError:
         # Written by somebody else.
         return None

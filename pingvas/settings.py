@@ -12,12 +12,14 @@ import psycopg
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
+from pingvas.core.serving.bodies import LARGEST_JSON
 from pingvas.env import (
     SettingError,
     env_bool,
     env_choice,
     env_int,
     env_list,
+    env_networks,
     env_secret,
     env_str,
 )
@@ -83,6 +85,19 @@ ROOT_URLCONF = "pingvas.urls"
 ASGI_APPLICATION = "pingvas.asgi.application"
 # Threads that answer HTTP; each holds at most one database connection.
 WEB_THREADS = env_int("WEB_THREADS", 16, minimum=1)
+# What a client has for its head, and before it has to keep the least rate.
+CLIENT_GRACE_SECONDS = env_int("CLIENT_GRACE_SECONDS", 10, minimum=1)
+# At once, in each web process: of an address, and of a user.
+CONNECTIONS_PER_ADDRESS = env_int("CONNECTIONS_PER_ADDRESS", 256, minimum=1)
+SOCKETS_PER_ADDRESS = env_int("SOCKETS_PER_ADDRESS", 128, minimum=1)
+SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 16, minimum=1)
+# Bodies and answers under way in one web process: a quarter more of it in memory.
+SPOOL_BYTES = env_int("SPOOL_MEGABYTES", 256, minimum=1) * 1024 * 1024
+SPOOL_ROOT = env_str("SPOOL_ROOT", "") or None
+# Refused before a thread is taken, by path: `pingvas.core.serving.bodies`.
+DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_JSON
+# No form of ours takes files.
+FILE_UPLOAD_HANDLERS = ["pingvas.core.uploads.RefuseFiles"]
 
 TEMPLATES = [
     {
@@ -196,11 +211,13 @@ SESSION_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_SECURE = PRODUCTION
 CSRF_FAILURE_VIEW = "pingvas.core.error_pages.csrf_failure"
 SECURE_SSL_REDIRECT = env_bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^readyz$"]
 SECURE_HSTS_SECONDS = env_int("SECURE_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
-# Only behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself.
+# Only behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself. Whoever
+# is not named below is believed neither of them.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", default=False)
+TRUSTED_PROXIES = env_networks("TRUSTED_PROXIES", "127.0.0.1,::1")
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
 )

@@ -121,7 +121,11 @@ class WsTicketView(APIView):
     )
     def post(self, request: UserRequest) -> Response:
         """A ticket that opens one WebSocket within seconds."""
-        ticket = issue_ws_ticket(user_id=request.user.id)
+        ticket = issue_ws_ticket(
+            user_id=request.user.id,
+            token=request.auth,
+            session_key=None if request.auth else request.session.session_key,
+        )
         body = {"ticket": ticket, "expires_in": WS_TICKET_TTL_SECONDS}
         return Response(body, status=status.HTTP_201_CREATED)
 

@@ -126,6 +126,8 @@ def _web(port: int) -> tuple[str, ...]:
         *(sys.executable, "-m", "uvicorn", "pingvas.asgi:application"),
         *("--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"),
         *("--timeout-graceful-shutdown", "10"),
+        # Forwarded headers and the log of requests are ours: see pingvas.core.serving.
+        *("--no-proxy-headers", "--no-access-log"),
         *("--http", "pingvas.core.http:PromptHttp"),
         *("--ws", "pingvas.core.websocket:BoundedWebSocket"),
     )

@@ -89,7 +89,7 @@ def test_a_ticket_is_spent_once(program, alice):
     ticket = answer.json()["ticket"]
     assert answer.json()["expires_in"] == WS_TICKET_TTL_SECONDS
     assert 0 < redis_client().ttl(ws_ticket(ticket)) <= WS_TICKET_TTL_SECONDS
-    assert spend_ws_ticket(ticket) == alice.id
+    assert spend_ws_ticket(ticket).user_id == alice.id
     assert spend_ws_ticket(ticket) is None
 
 

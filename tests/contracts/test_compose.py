@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from uvicorn.main import main as uvicorn
 
 from pingvas.celery import TIER_QUEUES, app
+from pingvas.local.programs import list_programs
 from pingvas.schedule import MAINTENANCE_QUEUE, SWEEP_QUEUE
 from tests.contracts.house import ROOMS, ROOT
 from tests.contracts.settings_names import explained_names
@@ -217,8 +218,19 @@ def options_in(command):
     return {word for word in command if word.startswith("--")}
 
 
+def test_the_server_believes_no_header_and_writes_no_line_of_its_own(dockerfile):
+    """Both would be uvicorn's defaults; the house has its own."""
+    [web] = [program.argv for program in list_programs(8000) if program.name == "web"]
+    for command in (image_command(dockerfile, "web"), web):
+        assert {"--no-proxy-headers", "--no-access-log"} <= set(command)
+
+
 def options_of(program):
-    return {option for parameter in program.params for option in parameter.opts}
+    return {
+        option
+        for parameter in program.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
 
 
 def test_the_images_hold_every_room_and_run_as_nobody_in_particular(dockerfile):
