@@ -223,22 +223,21 @@ def spend_ws_ticket(ticket: str) -> TicketHolder | None:
     """
     try:
         found: Any = redis_client().getdel(ws_ticket(ticket))
+        return _holder(found) if found else None
     except RedisError as error:
         raise ServiceUnavailable from error
-    return _holder(found) if found else None
-
-
-def _holder(kept: str) -> TicketHolder | None:
-    try:
-        user_id, family, session_key = kept.split(" ")
-        return TicketHolder(
-            user_id=UUID(user_id),
-            family_id=UUID(family) if family else None,
-            session_key=session_key or None,
-        )
     except ValueError:
         # Written by somebody else.
         return None
+
+
+def _holder(kept: str) -> TicketHolder:
+    user_id, family, session_key = kept.split(" ")
+    return TicketHolder(
+        user_id=UUID(user_id),
+        family_id=UUID(family) if family else None,
+        session_key=session_key or None,
+    )
 
 
 def _verified(kind: type[AnyToken], raw: str) -> AnyToken:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connections
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from pingvas.core.db import login
 from pingvas.core.db.roles import WORKER
 
 # Rows that migrations make, not tests.
@@ -67,10 +68,14 @@ def signed_in_as_worker() -> Iterator[None]:
     """Django on a worker's login, as in maintenance and Beat."""
     default = connections["default"]
     before = {name: default.settings_dict[name] for name in ("USER", "PASSWORD")}
+    expected = login._Expected.role
+    # Where the web was imported before, it is the web's that this process expects.
+    login._Expected.role = WORKER
     _sign_in(USER=WORKER, PASSWORD=os.environ["DB_WORKER_PASSWORD"])
     try:
         yield
     finally:
+        login._Expected.role = expected
         _sign_in(**before)
 
 

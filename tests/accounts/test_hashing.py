@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts import hashers, limits
 from accounts.hashers import Argon2Hasher, HashingBusy, Turns
 from accounts.models import User
-from pingvas.core.db.actor import IDENTITY, acting_as
+from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from tests.accounts.api import Program, error, signed_in
 from tests.cast import PASSWORD, make_user
 
@@ -55,7 +55,7 @@ def hashed(monkeypatch):
 
 
 def change(user, **columns):
-    with acting_as(IDENTITY):
+    with acting_as(SERVICE):
         User.objects.filter(pk=user.pk).update(**columns)
 
 
