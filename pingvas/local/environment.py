@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pingvas.core.redis_users import WEB, WORKER
 from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.redis import EmbeddedRedis
 
@@ -22,6 +23,8 @@ PRIVILEGED = (
     "DB_READONLY_PASSWORD",
     "DEMO_PASSWORD",
     "STAFF_PASSWORD",
+    "REDIS_ADMIN_URL",
+    "REDIS_WORKER_URL",
 )
 
 
@@ -36,6 +39,15 @@ class Environment:
         """Return the common variables and those of `names` that have a value."""
         known = self.privileged
         return {**self.common, **{name: known[name] for name in names if name in known}}
+
+    def renamed(self, names: Mapping[str, str]) -> dict[str, str]:
+        """Return privileged variables under the names that a program knows them by.
+
+        Args:
+            names: the program's name for each of ours; one without a value is left out.
+        """
+        known = self.privileged
+        return {theirs: known[ours] for theirs, ours in names.items() if ours in known}
 
 
 def postgres_environment(
@@ -54,8 +66,12 @@ def postgres_environment(
 
 
 def redis_environment(redis: EmbeddedRedis) -> dict[str, str]:
-    """Return the address of Redis."""
-    return {"REDIS_URL": redis.url}
+    """Return the addresses of Redis, one for each of its users."""
+    return {
+        "REDIS_ADMIN_URL": redis.admin_url,
+        "REDIS_URL": redis.url(WEB),
+        "REDIS_WORKER_URL": redis.url(WORKER),
+    }
 
 
 def development_defaults(

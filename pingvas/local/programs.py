@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue:free"
 MAINTENANCE_QUEUES = "sweep,maintenance"
 FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
+# What a worker and Beat know by another value than the web process does.
+AS_WORKER = {"REDIS_URL": "REDIS_WORKER_URL"}
 
 # New weights get a new number: a name goes on meaning what made a picture.
 STARTER_MODEL = "starter-2"
@@ -28,12 +30,14 @@ class Program:
 
     Attributes:
         env: variables that it gets besides the common ones.
+        renamed: privileged variables that it gets, by the name that it knows.
         patience: seconds between the request to stop and the kill.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
     patience: float = 10.0
 
 
@@ -97,6 +101,7 @@ def list_programs(port: int) -> list[Program]:
                 # The first picture does not wait for its model.
                 "WORKER_WARM_MODELS": STARTER_MODEL,
             },
+            renamed=AS_WORKER,
             patience=15.0,
         ),
         Program(
@@ -104,8 +109,9 @@ def list_programs(port: int) -> list[Program]:
             # The second child sweeps on while the first is at a long audit.
             _worker("maintenance", MAINTENANCE_QUEUES, children=2),
             env={**FEW_CONNECTIONS, "WORKER_KIND": "maintenance"},
+            renamed=AS_WORKER,
         ),
-        Program("beat", _beat(), FEW_CONNECTIONS),
+        Program("beat", _beat(), FEW_CONNECTIONS, renamed=AS_WORKER),
     ]
 
 

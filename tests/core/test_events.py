@@ -22,7 +22,8 @@ from pingvas.core.events import (
     read_events,
     unread_bytes,
 )
-from pingvas.core.redis import event_counter, event_stream, redis_client
+from pingvas.core.redis import event_counter, event_stream
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MICROSECONDS_OF_2026 = 1_767_225_600_000_000

@@ -13,12 +13,7 @@ from generation.admission import is_own_origin
 from generation.services.lifecycle import cancel_job
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as, user_actor
 from pingvas.core.events import KEPT_EVENTS, Event, publish
-from pingvas.core.redis import (
-    event_counter,
-    redis_client,
-    user_online,
-    ws_ticket,
-)
+from pingvas.core.redis import event_counter, user_online, ws_ticket
 from tests.cast import make_user
 from tests.generation.event_socket import (
     Socket,
@@ -28,6 +23,7 @@ from tests.generation.event_socket import (
     session_of,
 )
 from tests.generation.test_job_life import model, submit
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["model"]
@@ -77,7 +73,9 @@ async def test_live_events_come_in_order_with_consecutive_numbers(alice):
 
 async def test_an_event_arrives_although_its_push_was_lost(alice, monkeypatch):
     monkeypatch.setattr(consumers, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr("pingvas.core.events._nudge", lambda user_id: ("no", b"body"))
+    monkeypatch.setattr(
+        "pingvas.core.events._nudge", lambda user_id: ("asgi.no", b"body")
+    )
     async with open_socket(alice) as client:
         await in_thread(tell, alice, 1)
         assert steps(await client.frames(1)) == [1]

@@ -9,7 +9,7 @@ from generation.services.lifecycle import cancel_job, fail_job
 from generation.services.schedule import attempt_of
 from generation.services.sweep import sweep
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
-from pingvas.core.redis import JOB_TTL_SECONDS, job_status, redis_client
+from pingvas.core.redis import JOB_TTL_SECONDS, job_status
 from tests.concurrency.queue_world import (
     claim,
     expire_lease,
@@ -18,6 +18,7 @@ from tests.concurrency.queue_world import (
     make_rich,
     submit,
 )
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -33,11 +33,11 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
 
 def set_and_restart(server: EmbeddedRedis) -> bytes | None:
     server.start()
-    with redis.Redis.from_url(server.url) as client:
+    with redis.Redis.from_url(server.admin_url) as client:
         client.set("kept", "7")
     server.stop()
     server.start()
-    with redis.Redis.from_url(server.url) as client:
+    with redis.Redis.from_url(server.admin_url) as client:
         return client.get("kept")
 
 
@@ -74,7 +74,7 @@ def test_the_server_listens_on_loopback_and_evicts_nothing(
     server.start()
 
     assert listening_addresses(server.port) == {"0100007F"}
-    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+    with redis.Redis.from_url(server.admin_url, decode_responses=True) as client:
         assert client.config_get("maxmemory-policy") == {
             "maxmemory-policy": "noeviction"
         }
@@ -95,14 +95,14 @@ def test_a_server_left_running_is_found_and_replaced(make_server: MakeServer) ->
 def test_a_killed_server_starts_again_with_its_data(make_server: MakeServer) -> None:
     killed = make_server()
     killed.start()
-    with redis.Redis.from_url(killed.url) as client:
+    with redis.Redis.from_url(killed.admin_url) as client:
         client.set("kept", "7")
     os.kill(killed.process.find() or 0, signal.SIGKILL)
 
     again = make_server()
     again.start()
 
-    with redis.Redis.from_url(again.url) as client:
+    with redis.Redis.from_url(again.admin_url) as client:
         assert client.get("kept") == b"7"
 
 

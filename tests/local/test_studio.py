@@ -149,6 +149,27 @@ def test_programs_get_no_privileges() -> None:
     assert "DATABASE_ADMIN_URL" not in granted
 
 
+def test_web_and_workers_sign_in_to_redis_as_different_users() -> None:
+    given = {"REDIS_URL": "redis://web@here", "REDIS_WORKER_URL": "redis://worker@here"}
+    environment = compose_environment(given, {}, {})
+
+    users = {
+        program.name: {**environment.common, **environment.renamed(program.renamed)}
+        for program in list_programs(8000)
+    }
+
+    assert users.pop("web") == {"REDIS_URL": "redis://web@here"}
+    for variables in users.values():
+        assert variables == {"REDIS_URL": "redis://worker@here"}
+
+
+def test_a_redis_that_the_caller_named_serves_all_of_them() -> None:
+    environment = compose_environment({"REDIS_URL": "redis://here"}, {}, {})
+
+    for program in list_programs(8000):
+        assert environment.renamed(program.renamed) == {}
+
+
 def test_the_callers_variables_win_over_the_defaults() -> None:
     environment = compose_environment({"DEBUG": "false"}, {}, {"DEBUG": "true"})
 
