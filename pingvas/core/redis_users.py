@@ -44,13 +44,12 @@ class RedisUser:
     has_password: bool = True
 
 
-CONNECTION = ("ping", "select", "client|setname", "client|setinfo")
-TRANSACTION = ("multi", "exec", "discard", "watch", "unwatch")
+CONNECTION = ("ping", "select", "client|setinfo", "multi", "exec")
+# Scripts do as much as their user may: these are what ours call.
 SCRIPTS = ("eval", "evalsha", "script|load")
-CHANNELS = ("publish", "subscribe", "unsubscribe")
-PLAIN_KEYS = ("get", "set", "del", "exists", "expire", "ttl", "incr", "incrby")
-# The replay buffer of events.
-STREAMS = ("xadd", "xrange")
+KEYS = ("get", "set", "del", "exists", "expire")
+EVENTS = ("incr", "xadd", "publish")
+QUEUES = ("lpush", "llen", "sadd", "smembers")
 
 # Both: pages and settling tell the browser, both keep and read the cache.
 EVENT_KEYS = (
@@ -83,10 +82,10 @@ CELERY_CHANNELS = tuple(
 WEB = RedisUser(
     name="web",
     commands=(
-        *(*CONNECTION, *TRANSACTION, *SCRIPTS, *CHANNELS, *PLAIN_KEYS, *STREAMS),
-        *("getdel", "decr"),
         # Into the queues, never out of them.
-        *("lpush", "llen", "sadd", "smembers"),
+        *(*CONNECTION, *SCRIPTS, *KEYS, *EVENTS, *QUEUES),
+        # Open pages, tickets and limits.
+        *("subscribe", "unsubscribe", "xrange", "getdel", "incrby", "decr", "ttl"),
     ),
     keys=(
         *EVENT_KEYS,
@@ -107,13 +106,13 @@ WEB = RedisUser(
 WORKER = RedisUser(
     name="worker",
     commands=(
-        *(*CONNECTION, *TRANSACTION, *SCRIPTS, *CHANNELS, *PLAIN_KEYS, *STREAMS),
-        *("psubscribe", "punsubscribe", "script|exists"),
-        *("lpush", "rpush", "brpop", "rpop", "llen", "pexpire"),
+        *(*CONNECTION, *SCRIPTS, *KEYS, *EVENTS, *QUEUES),
+        *("psubscribe", "punsubscribe", "script|exists", "watch", "unwatch"),
+        *("rpush", "brpop", "rpop", "pexpire"),
         # The messages that a worker has taken and not yet acknowledged.
         *("hset", "hget", "hdel", "zadd", "zrem", "zrange", "zrevrangebyscore"),
         # Which queues there are, and until when those for answers.
-        *("sadd", "srem", "smembers", "zrangebyscore", "time"),
+        *("srem", "zrangebyscore", "time"),
     ),
     keys=(
         *EVENT_KEYS,
@@ -123,7 +122,6 @@ WORKER = RedisUser(
         "*.celery.pidbox*",
         redis.model_cache(ANY),
         redis.model_download_lock(ANY),
-        redis.generation_rate(ANY),
     ),
     channels=(*EVENT_CHANNELS, *CELERY_CHANNELS),
 )

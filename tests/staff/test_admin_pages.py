@@ -25,6 +25,7 @@ from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.redis import credits_overview
 from tests.billing.factories import make_job, make_owner
+from tests.redis import redis_client
 from tests.staff.world import list_page, make_rows, row_page, staff_client
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ LISTS = [
 
 @pytest.fixture(autouse=True)
 def _no_audit_known():
-    cache.clear()
+    redis_client().flushdb()
 
 
 @pytest.fixture

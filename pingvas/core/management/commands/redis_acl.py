@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from pingvas.core.redis_users import USERS, list_rules
+from pingvas.core.redis_users import NEWEST, USERS, list_rules
 from pingvas.env import env_secret
 
 
@@ -21,6 +21,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--output", type=Path, help="a file to replace by them")
+        parser.add_argument(
+            "--redis-version",
+            type=version_of,
+            default=NEWEST,
+            help="of a server that is older than 7.2",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         passwords = {
@@ -28,11 +34,18 @@ class Command(BaseCommand):
             "web": env_secret("REDIS_WEB_PASSWORD"),
             "worker": env_secret("REDIS_WORKER_PASSWORD"),
         }
-        rules = "\n".join(list_rules(USERS, passwords))
+        rules = "\n".join(
+            list_rules(USERS, passwords, version=options["redis_version"])
+        )
         if options["output"] is None:
             self.stdout.write(rules)
         else:
             replace_file(options["output"], f"{rules}\n")
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """The numbers of a version like 7.0.15."""
+    return tuple(int(part) for part in text.split("."))
 
 
 def replace_file(path: Path, text: str) -> None:
