@@ -116,6 +116,8 @@ class EmbeddedRedis:
             'save ""',
             f"appendonly {'yes' if self.durable else 'no'}",
             "appendfsync everysec",
+            # Any other server that is found at a later start can read plain commands.
+            "aof-use-rdb-preamble no",
             "always-show-logo no",
             *list_rules(self.users, passwords, version=self.program.version),
         ]

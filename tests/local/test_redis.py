@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -117,3 +118,19 @@ def test_a_taken_port_is_replaced_by_another(make_server: MakeServer) -> None:
     assert other.port != first.port
     assert first.answers()
     assert other.answers()
+
+
+def test_another_server_could_read_what_this_one_keeps(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    with redis.Redis.from_url(server.admin_url) as client:
+        client.set("kept", "7")
+        assert client.bgrewriteaof()
+        while client.info("persistence")["aof_rewrite_in_progress"]:
+            time.sleep(0.02)
+    server.stop()
+
+    files = list((server.home / "appendonlydir").glob("*.aof"))
+    # Commands, and no snapshot in a form of its own version.
+    assert b"kept" in b"".join(path.read_bytes() for path in files)
+    assert not list(server.home.rglob("*.rdb"))
