@@ -88,7 +88,7 @@ def test_numbers_of_many_publishers_are_complete_and_unique(user_id):
 
 def test_a_lost_counter_starts_again_ahead_of_every_number_it_gave(user_id):
     before = [tell(user_id) for _ in range(50)][-1]
-    redis_client().flushall()
+    redis_client().flushdb()
     after = tell(user_id)
     assert after > before
     assert read(user_id, before).is_gap
@@ -219,7 +219,7 @@ def test_a_savepoint_takes_back_what_it_told_and_nothing_else(user_id):
     assert numbers_after(user_id, start) == [1, 3, 4, 5]
 
 
-@pytest.mark.parametrize("lose", ["flushall", "script_flush"])
+@pytest.mark.parametrize("lose", ["flushdb", "script_flush"])
 def test_what_one_transaction_tells_survives_a_redis_that_forgot(user_id, lose):
     tell(user_id)
     getattr(redis_client(), lose)()

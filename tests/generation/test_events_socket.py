@@ -182,7 +182,7 @@ async def test_an_open_socket_is_resynced_when_redis_lost_everything(
     async with open_socket(alice) as client:
         await in_thread(tell, alice, 1)
         before = (await client.frame())["seq"]
-        await in_thread(redis_client().flushall)
+        await in_thread(redis_client().flushdb)
         resync = await client.frame()
         assert resync["type"] == "resync"
         assert resync["seq"] > before
