@@ -18,6 +18,7 @@ from accounts.hashers import Argon2Hasher
 from pingvas.core.db.provision import PASSWORDS, Provision, provision
 from tests.database import flush_as_administrator
 from tests.private_tables import refuse_private_tables_without_actor
+from tests.redis import refusals
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,15 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
             connection.close_pool()
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(drop)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def redis_refuses_nothing() -> Iterator[None]:
+    """Show what `pingvas.core.redis_users` lacks, even where a refusal is no error."""
+    yield
+    admin_url = os.environ["REDIS_ADMIN_URL"]
+    if not admin_url.endswith(":1/0"):
+        assert refusals(admin_url) == []
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -69,19 +69,18 @@ def signed_in_as_worker() -> Iterator[None]:
     default = connections["default"]
     before = {name: default.settings_dict[name] for name in ("USER", "PASSWORD")}
     expected = login._Expected.role
-    # Where the web was imported before, it is the web's that this process expects.
-    login._Expected.role = WORKER
-    _sign_in(USER=WORKER, PASSWORD=os.environ["DB_WORKER_PASSWORD"])
+    _sign_in(WORKER, USER=WORKER, PASSWORD=os.environ["DB_WORKER_PASSWORD"])
     try:
         yield
     finally:
-        login._Expected.role = expected
-        _sign_in(**before)
+        _sign_in(expected, **before)
 
 
-def _sign_in(**values: str) -> None:
+def _sign_in(expected: str | None, **values: str) -> None:
+    """`expected`: where the web was imported, it is the web's login otherwise."""
     connections["default"].close()
     connections["default"].close_pool()
+    login._Expected.role = expected
     connections["default"].settings_dict.update(values)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pingvas.core import redis_users
 from pingvas.core.db.roles import OWNER, WEB, WORKER
 from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.redis import EmbeddedRedis
@@ -25,6 +26,8 @@ PRIVILEGED = (
     "DEMO_PASSWORD",
     "STAFF_PASSWORD",
     "LEDGER_SIGNING_KEY",
+    "REDIS_ADMIN_URL",
+    "REDIS_WORKER_URL",
 )
 
 
@@ -60,8 +63,12 @@ def postgres_environment(
 
 
 def redis_environment(redis: EmbeddedRedis) -> dict[str, str]:
-    """Return the address of Redis."""
-    return {"REDIS_URL": redis.url}
+    """Return the addresses of Redis, one for each of its users."""
+    return {
+        "REDIS_ADMIN_URL": redis.admin_url,
+        "REDIS_URL": redis.url(redis_users.WEB),
+        "REDIS_WORKER_URL": redis.url(redis_users.WORKER),
+    }
 
 
 def development_defaults(

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 # Highest tier first: the worker empties the queues in this order.
 GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue:free"
 MAINTENANCE_QUEUES = "sweep,maintenance"
-# Workers and Beat sign in by a name of their own.
-WORKER_LOGIN = {"DATABASE_URL": "DATABASE_WORKER_URL"}
+# Workers and Beat sign in by names of their own.
+WORKER_LOGIN = {
+    "DATABASE_URL": "DATABASE_WORKER_URL",
+    "REDIS_URL": "REDIS_WORKER_URL",
+}
 FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
 
 # New weights get a new number: a name goes on meaning what made a picture.
@@ -42,8 +45,12 @@ class Program:
     patience: float = 10.0
 
     def variables(self, secrets: Mapping[str, str]) -> dict[str, str]:
-        """Its own variables, with those of `secrets` that it names."""
-        named = {name: secrets[source] for name, source in self.secrets.items()}
+        """Its own variables, with those of `secrets` that it names and that exist."""
+        named = {
+            name: secrets[source]
+            for name, source in self.secrets.items()
+            if source in secrets
+        }
         return {**self.env, **named}
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
-from pingvas.core.redis import redis_client
+from pingvas.core import redis as product_redis
 from tests.accounts.api import Program
+from tests.redis import redis_client
 
 
 @pytest.fixture
@@ -27,4 +28,5 @@ def redis_away(monkeypatch):
     def refuse(*args, **kwargs):
         raise RedisAway("Connection refused")
 
-    monkeypatch.setattr(redis_client().connection_pool, "get_connection", refuse)
+    pool = product_redis.redis_client().connection_pool
+    monkeypatch.setattr(pool, "get_connection", refuse)

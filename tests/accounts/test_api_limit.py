@@ -7,8 +7,9 @@ from django.test import RequestFactory
 from django.utils.translation import trans_real
 
 from pingvas.core.api.client import client_address
-from pingvas.core.redis import api_rate, picture_rate, redis_client
+from pingvas.core.redis import api_rate, picture_rate
 from tests.accounts.api import error
+from tests.redis import redis_client
 
 HERE = "127.0.0.1"
 

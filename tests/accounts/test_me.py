@@ -6,9 +6,10 @@ import pytest
 from django.test import Client
 
 from accounts.tokens import spend_ws_ticket
-from pingvas.core.redis import WS_TICKET_TTL_SECONDS, redis_client, ws_ticket
+from pingvas.core.redis import WS_TICKET_TTL_SECONDS, ws_ticket
 from tests.accounts.api import Program, error, signed_in
 from tests.cast import make_user
+from tests.redis import redis_client
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ from accounts import tokens
 from accounts.models import User
 from accounts.tokens import sign_out_everywhere
 from pingvas.core.db.actor import IDENTITY, acting_as
-from pingvas.core.redis import redis_client, token_blacklist
+from pingvas.core.redis import token_blacklist
 from tests.accounts.api import Program, error, signed_in
 from tests.cast import PASSWORD, make_user
+from tests.redis import redis_client
 
 KEY = settings.SIMPLE_JWT["SIGNING_KEY"]
 

@@ -74,7 +74,8 @@ def test_a_web_process_reports_what_is_away_and_comes_back_by_itself(tmp_path):
             {
                 "DATABASE_URL": "postgresql://app_user:"
                 f"{database['password']}@127.0.0.1:{postgres.port}/{name}",
-                "REDIS_URL": f"redis://:{redis['password']}@127.0.0.1:{broker.port}/0",
+                "REDIS_URL": "redis://"
+                f"{redis['username']}:{redis['password']}@127.0.0.1:{broker.port}/0",
                 "MEDIA_ROOT": str(tmp_path),
                 "DB_POOL_TIMEOUT": "1",
             }

@@ -12,7 +12,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pingvas.core.db import login
 from pingvas.core.db.actor import acting_as, user_actor
-from pingvas.core.db.login import WrongLogin, check_login, expect_login
+from pingvas.core.db.login import (
+    RefusedStart,
+    WrongLogin,
+    check_login,
+    expect_login,
+)
 from pingvas.core.db.roles import WEB, WORKER
 from tests.cast import make_user
 from tests.core.programs import run_python
@@ -64,7 +69,7 @@ def test_nobody_starts_by_the_login_of_another(name, variable, words):
 
 
 def test_production_does_not_start_with_the_owners_address(settings):
-    with override_settings(PRODUCTION=True), pytest.raises(WrongLogin, match="OWNER"):
+    with override_settings(PRODUCTION=True), pytest.raises(RefusedStart, match="OWNER"):
         expect_login(WEB)
 
 

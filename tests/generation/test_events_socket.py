@@ -28,7 +28,6 @@ from pingvas.core.events import KEPT_EVENTS, Event, publish
 from pingvas.core.redis import (
     api_rate,
     event_counter,
-    redis_client,
     user_online,
     user_sockets,
     ws_ticket,
@@ -43,6 +42,7 @@ from tests.generation.event_socket import (
     session_of,
 )
 from tests.generation.test_job_life import model, submit
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["model"]
@@ -92,7 +92,9 @@ async def test_live_events_come_in_order_with_consecutive_numbers(alice):
 
 async def test_an_event_arrives_although_its_push_was_lost(alice, monkeypatch):
     monkeypatch.setattr(watch, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr("pingvas.core.events._nudge", lambda user_id: ("no", b"body"))
+    monkeypatch.setattr(
+        "pingvas.core.events._nudge", lambda user_id: ("asgi.no", b"body")
+    )
     async with open_socket(alice) as client:
         await in_thread(tell, alice, 1)
         assert steps(await client.frames(1)) == [1]
@@ -197,7 +199,7 @@ async def test_an_open_socket_is_resynced_when_redis_lost_everything(
     async with open_socket(alice) as client:
         await in_thread(tell, alice, 1)
         before = (await client.frame())["seq"]
-        await in_thread(redis_client().flushall)
+        await in_thread(redis_client().flushdb)
         resync = await client.frame()
         assert resync["type"] == "resync"
         assert resync["seq"] > before

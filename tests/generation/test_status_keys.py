@@ -16,7 +16,6 @@ from pingvas.core.redis import (
     job_preview,
     job_progress,
     job_status,
-    redis_client,
     ws_ticket,
 )
 from tests.concurrency.queue_world import (
@@ -27,6 +26,7 @@ from tests.concurrency.queue_world import (
     make_rich,
     submit,
 )
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -165,6 +165,29 @@ def test_the_maintenance_worker_alone_gets_the_key_of_the_ledger(home: Home) -> 
     assert not [step for step in STEPS if "LEDGER_SIGNING_KEY" in step.privileges]
 
 
+def test_web_and_workers_sign_in_to_redis_as_different_users() -> None:
+    given = {"REDIS_URL": "redis://web@here", "REDIS_WORKER_URL": "redis://worker@here"}
+    environment = compose_environment(given, {}, {})
+
+    users = {
+        program.name: {
+            **environment.common,
+            **program.variables(environment.privileged),
+        }["REDIS_URL"]
+        for program in list_programs(8000)
+    }
+
+    assert users.pop("web") == "redis://web@here"
+    assert set(users.values()) == {"redis://worker@here"}
+
+
+def test_a_redis_that_the_caller_named_serves_all_of_them() -> None:
+    environment = compose_environment({"REDIS_URL": "redis://here"}, {}, {})
+
+    for program in list_programs(8000):
+        assert "REDIS_URL" not in program.variables(environment.privileged)
+
+
 def test_the_callers_variables_win_over_the_defaults() -> None:
     environment = compose_environment({"DEBUG": "false"}, {}, {"DEBUG": "true"})
 

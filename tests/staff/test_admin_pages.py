@@ -24,8 +24,9 @@ from generation.models import GenerationJob, Worker
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
-from pingvas.core.redis import credits_overview, redis_client
+from pingvas.core.redis import credits_overview
 from tests.billing.factories import make_job, make_owner
+from tests.redis import redis_client
 from tests.staff.world import list_page, make_rows, row_page, staff_client
 from workers.tasks import audit_ledger
 
@@ -44,7 +45,7 @@ LISTS = [
 
 @pytest.fixture(autouse=True)
 def _no_audit_known():
-    cache.clear()
+    redis_client().flushdb()
 
 
 @pytest.fixture
