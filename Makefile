@@ -94,7 +94,7 @@ showcase: install-dev ## draw the pictures of the landing page (MODEL=name)
 engine-matrix: install-dev ## every base, format and sampler against plain diffusers
 	$(PY) -W ignore -m tests.workers.engine.matrix $(ARGS)
 
-bench: install-dev ## measure beside bare parts (ARGS="settle --small")
+bench: install-dev ## measure beside bare parts (ARGS="settle --small", "before")
 	$(PY) -W ignore -m bench $(ARGS)
 
 slow: install-dev ## the longer proofs: a minute of slow clients (bench/STORM.md)

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from typing import Any
 
-from django.db import connections
+from bench.programs import worker_url
 
 Work = Callable[[int, int], None]
 
@@ -24,12 +24,13 @@ def _enter(environment: dict[str, str]) -> None:
 
 @contextmanager
 def open_clients(count: int, *, database: str | None = None) -> Iterator[Pool]:
-    """`count` processes with Django set up on this run's database, or on another."""
-    settings = connections["default"].settings_dict
-    name = database or settings["NAME"]
-    url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/".format(**settings)
-    with get_context("spawn").Pool(count, _enter, ({"DATABASE_URL": url + name},)) as p:
-        yield p
+    """`count` processes with Django set up on this run's database, or on another.
+
+    They sign in as workers do: jobs are claimed and ended by nobody else.
+    """
+    environment = {"DATABASE_URL": worker_url(database)}
+    with get_context("spawn").Pool(count, _enter, (environment,)) as pool:
+        yield pool
 
 
 def rate_of(

@@ -39,13 +39,18 @@ class HttpClient:
         return part
 
 
-def post_request(path: str, body: bytes, *, token: str) -> bytes:
-    """A POST of JSON, signed in by an access token."""
-    lines = [
-        f"POST {path} HTTP/1.1",
-        "Host: localhost",
-        f"Authorization: Bearer {token}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-    ]
-    return "\r\n".join(lines).encode() + END_OF_HEAD + body
+def post_request(path: str, body: bytes, *, token: str = "") -> bytes:
+    """A POST of JSON, signed in by an access token if there is one."""
+    lines = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return _head("POST", path, token, *lines) + body
+
+
+def get_request(path: str, *, token: str) -> bytes:
+    """A GET, signed in by an access token."""
+    return _head("GET", path, token)
+
+
+def _head(method: str, path: str, token: str, *lines: str) -> bytes:
+    signed_in = [f"Authorization: Bearer {token}"] if token else []
+    head = [f"{method} {path} HTTP/1.1", "Host: localhost", *signed_in, *lines]
+    return "\r\n".join(head).encode() + END_OF_HEAD

@@ -67,10 +67,11 @@ def database_url() -> str:
     )
 
 
-def worker_url() -> str:
-    """The same database, as workers sign in."""
+def worker_url(database: str | None = None) -> str:
+    """The same database, or another of its server, as workers sign in."""
     password = os.environ["DB_WORKER_PASSWORD"]
-    place = "{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
+    settings = connection.settings_dict | ({"NAME": database} if database else {})
+    place = "{HOST}:{PORT}/{NAME}".format(**settings)
     return f"postgresql://{WORKER}:{password}@{place}"
 
 

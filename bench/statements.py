@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from pingvas.core.db.postgresql.base import IDLE
+from pingvas.core.db.postgresql.base import IDLE, deferred_of
 from pingvas.local.confinement import find_programs
 
 # Ids that the services draw at random, in any spelling that a statement has them.
@@ -34,9 +34,9 @@ def record_statements() -> Iterator[list[str]]:
     plain_factory, plain_commit = raw.cursor_factory, raw.commit
 
     def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
-        begin = getattr(raw, "deferred_begin", "")
+        ahead = deferred_of(raw).statement
         statement = cursor.mogrify(query, params)
-        statements.append(f"{begin}; {statement}" if begin else statement)
+        statements.append(f"{ahead}; {statement}" if ahead else statement)
         return plain_factory.execute(cursor, query, params, **options)
 
     def commit() -> None:
