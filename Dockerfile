@@ -4,7 +4,9 @@
 #   docker build --target web --tag pingvas-web .
 #   docker build --target worker --tag pingvas-worker .
 
-FROM python:3.11-slim AS base
+# As in docker-compose.yml; `deploy/pin_images.sh` finds a newer one.
+ARG PYTHON_IMAGE=python:3.11-slim@sha256:9c900dea9e8fb7e16277c179b555cc72d29a352dbc33cff48ad5a0412fd5bfc7
+FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/venv/bin:$PATH \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -15,12 +17,12 @@ ENV PATH=/opt/venv/bin:$PATH \
 FROM base AS web-packages
 RUN python -m venv /opt/venv
 WORKDIR /build
-COPY constraints.txt requirements-web.txt ./
-RUN pip install -r requirements-web.txt
+COPY requirements-lock-web.txt ./
+RUN pip install --require-hashes -r requirements-lock-web.txt
 
 FROM web-packages AS worker-packages
-COPY requirements-worker.txt ./
-RUN pip install -r requirements-worker.txt
+COPY requirements-lock-worker.txt ./
+RUN pip install --require-hashes -r requirements-lock-worker.txt
 
 FROM base AS application
 RUN useradd --system --user-group --uid 10001 --home-dir /nonexistent \
@@ -41,10 +43,13 @@ COPY --from=web-packages /opt/venv /opt/venv
 RUN SECRET_KEY=unused REDIS_URL=redis://unused \
     DATABASE_URL=postgresql://unused/unused \
     python manage.py collectstatic --no-input
+# A new volume takes its owner from here.
+RUN install --directory --owner pingvas --group pingvas /var/lib/pingvas/redis-users
 USER pingvas
 EXPOSE 8000
 CMD ["uvicorn", "pingvas.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
      "--lifespan", "off", "--timeout-graceful-shutdown", "30", \
+     "--no-proxy-headers", "--no-access-log", \
      "--http", "pingvas.core.http:PromptHttp", \
      "--ws", "pingvas.core.websocket:BoundedWebSocket"]
 

@@ -7,6 +7,8 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 RUNTIME_FILES := requirements.txt requirements-worker.txt requirements-web.txt constraints.txt
+# What `make lock` resolves with; it sees the packages of every platform.
+UV_VERSION := 0.13.9
 DEV_FILES := requirements-dev.txt $(RUNTIME_FILES)
 # Two processes, a file never split: fixtures of a file are made once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
@@ -25,7 +27,7 @@ STATIC_ENV := PINGVAS_ENV=test SECRET_KEY=static-checks-only ALLOWED_HOSTS=local
 MODEL ?= $(shell sed -n 's/^STARTER_MODEL = "\(.*\)"/\1/p' pingvas/local/programs.py)
 
 .PHONY: help bench demo engine-matrix evaluate-starter train-starter venv install install-dev \
-	run screenshots showcase test test-browser lint format lock clean
+	run screenshots showcase slow test test-browser lint format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
@@ -95,6 +97,9 @@ engine-matrix: install-dev ## every base, format and sampler against plain diffu
 bench: install-dev ## measure beside bare parts (ARGS="settle --small", "before")
 	$(PY) -W ignore -m bench $(ARGS)
 
+slow: install-dev ## the longer proofs: a minute of slow clients (bench/STORM.md)
+	$(PY) -W ignore -m bench.storm --keep $(ARGS)
+
 lint: install-dev ## style, types, import order, migrations
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -107,7 +112,7 @@ format: install-dev ## rewrite the code in the house style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-lock: venv ## rewrite constraints.txt from a fresh environment
+lock: venv ## rewrite constraints.txt and the images' digests from a fresh environment
 	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	cp requirements*.txt "$$work/"; sed -i '/^-c /d' "$$work"/requirements*.txt; \
 	$(PY) -m venv "$$work/venv"; \
@@ -116,7 +121,17 @@ lock: venv ## rewrite constraints.txt from a fresh environment
 	  > "$$work/constraints.txt"; \
 	"$$work/venv/bin/python" -m pip freeze | sed 's/+cpu$$//' | LC_ALL=C sort \
 	  >> "$$work/constraints.txt"; \
-	cp "$$work/constraints.txt" constraints.txt
+	cp "$$work/constraints.txt" constraints.txt; \
+	"$$work/venv/bin/python" -m pip install --quiet uv==$(UV_VERSION); \
+	for part in web worker; do \
+	  target=requirements-lock-$$part.txt; \
+	  echo "# requirements-$$part.txt with digests, for the images. Rewritten by" \
+	    '`make lock`.' > "$$work/$$target"; \
+	  "$$work/venv/bin/uv" pip compile requirements-$$part.txt --quiet --universal \
+	    --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-find-links >> "$$work/$$target"; \
+	  cp "$$work/$$target" $$target; \
+	done
 
 clean: ## remove caches (keeps .venv and the data in .pingvas)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
-from django.core.validators import EmailValidator
 from django.db.models import Q, QuerySet
 from django.forms import ModelMultipleChoiceField
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import validate_new_address
 from accounts.models import User
 from accounts.services import WrongCredentials, check_credentials
 from pingvas.core.api.client import client_address
@@ -73,8 +73,8 @@ class _OneSpelling(_EmailForm):
 
     def clean_email(self) -> str:
         email = User.objects.normalize_email(self.cleaned_data["email"])
-        if not email.isascii():
-            raise ValidationError(EmailValidator.message)
+        if email != self.instance.email:
+            validate_new_address(email)
         return email
 
 

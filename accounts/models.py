@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import (
+    UNUSABLE_PASSWORD_PREFIX,
+    check_password,
+    identify_hasher,
+    make_password,
+)
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
+from accounts.addresses import validate_new_address
+from accounts.hashers import HashingBusy
 from accounts.tiers import Tier
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.schema import ForeignKey, Index, created_at, updated_at, uuid_key
@@ -35,6 +44,7 @@ class UserManager(BaseUserManager["User"]):
     def create_superuser(
         self, email: str, password: str | None = None, **extra: Any
     ) -> User:
+        validate_new_address(self.normalize_email(email))
         # `manage.py createsuperuser` comes without an actor, and so would see and write
         # nothing: the first member of staff could not be made. Signing up makes none.
         with acting_as(SERVICE):
@@ -126,8 +136,26 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.password is not None and super().has_usable_password()
 
     def check_password(self, raw_password: str | None) -> bool:
-        # Django's hasher would fail on NULL with a TypeError: a 500 at sign-in.
-        return self.password is not None and super().check_password(raw_password or "")
+        # Where no password was set Django hashes one all the same: the time that the
+        # answer takes must not tell such accounts from others.
+        encoded = self.password or UNUSABLE_PASSWORD_PREFIX
+        return check_password(raw_password or "", encoded, self._hash_anew)
+
+    def _hash_anew(self, raw_password: str) -> None:
+        """Keep the password that was just checked at today's cost.
+
+        Unless it was changed meanwhile. The salt stays, and so do sessions and tokens.
+        """
+        before = str(self.password)
+        salt = identify_hasher(before).decode(before)["salt"]
+        try:
+            after = make_password(raw_password, salt=salt)
+        except HashingBusy:
+            return
+        with acting_as(IDENTITY):
+            mine = User.objects.filter(pk=self.pk, password=before)
+            if mine.update(password=after):
+                self.password = after
 
     def set_password(self, raw_password: str | None) -> None:
         if raw_password is None:
@@ -141,12 +169,30 @@ class User(AbstractBaseUser, PermissionsMixin):
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         # Sessions and tokens end with the password, as everywhere in Django, and with
         # a raised version as well.
+        return self._epoch(password_mark(self.password), secret)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        yield from super().get_session_auth_fallback_hash()
+        # Of sessions and tokens from before hashes were made anew at sign-in: they
+        # last for two weeks, and so must this line.
+        yield self._epoch(self.password)
+
+    def _epoch(self, mark: str | None, secret: str | None = None) -> str:
         return salted_hmac(
             "accounts.User.epoch",
-            f"{self.token_version}:{self.password}",
+            f"{self.token_version}:{mark}",
             secret=secret,
             algorithm="sha256",
         ).hexdigest()
+
+
+def password_mark(encoded: str | None) -> str | None:
+    """What a new password changes, and the same one at another cost does not.
+
+    That is the salt: every password that is set gets another.
+    """
+    algorithm, *rest = (encoded or "").split("$")
+    return rest[-2] if algorithm == "argon2" and len(rest) > 2 else encoded
 
 
 class TokenFamily(models.Model):

@@ -7,15 +7,16 @@ from typing import Any
 
 from django.contrib.auth import authenticate, password_validation
 from django.core.exceptions import ValidationError
-from django.core.validators import EmailValidator, validate_email
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import validate_new_address
+from accounts.hashers import HashingBusy
 from accounts.limits import count_sign_in, count_sign_up, forgive_sign_in
 from accounts.models import User
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as, user_actor
 from pingvas.core.db.functions import Now
 from pingvas.core.errors import InvalidRequest, NotSignedIn, PingvasError
+from pingvas.core.events import doubt_sessions_on_commit
 
 
 class EmailTaken(PingvasError):
@@ -53,11 +54,16 @@ def sign_in(*, email: str, password: str, ip_address: str) -> User:
 def check_credentials(*, email: str, password: str, ip_address: str) -> User:
     """The active user with this password. Every door asks here: guesses add up.
 
-    Raises WrongCredentials, SignInLimitReached, and ServiceUnavailable while Redis is
-    away.
+    Raises WrongCredentials, SignInLimitReached, HashingBusy, and ServiceUnavailable
+    while Redis is away.
     """
     count_sign_in(email=email, ip_address=ip_address)
-    user = authenticate(username=email, password=password)
+    try:
+        user = authenticate(username=email, password=password)
+    except HashingBusy:
+        # Nobody's guess: the password was not looked at.
+        forgive_sign_in(email=email, ip_address=ip_address)
+        raise
     if not isinstance(user, User):
         raise WrongCredentials
     forgive_sign_in(email=email, ip_address=ip_address)
@@ -77,7 +83,7 @@ def sign_up(*, email: str, password: str, display_name: str = "") -> User:
     user = User(email=email, display_name=display_name.strip() or None)
     problems: dict[str, list[str]] = {}
     checks: list[tuple[str, Callable[[], None]]] = [
-        ("email", lambda: _validate_address(email)),
+        ("email", lambda: validate_new_address(email)),
         ("password", lambda: password_validation.validate_password(password, user)),
     ]
     for field, check in checks:
@@ -88,22 +94,21 @@ def sign_up(*, email: str, password: str, display_name: str = "") -> User:
     if problems:
         raise InvalidRequest(fields=problems)
     user.set_password(password)
-    try:
-        with acting_as(IDENTITY), transaction.atomic():
-            user.save(force_insert=True)
-    except IntegrityError as error:
-        if "users_email_key" in str(error):
-            raise EmailTaken(fields={"email": [str(EmailTaken.message)]}) from None
-        raise
-    return user
+    return _insert(user)
 
 
-def _validate_address(email: str) -> None:
-    validate_email(email)
-    # Python and PostgreSQL disagree on lower case outside ASCII, and one spelling must
-    # mean one account. International domains have an ASCII form.
-    if not email.isascii():
-        raise ValidationError(EmailValidator.message)
+def _insert(user: User) -> User:
+    """The row as it is stored now; EmailTaken where there is one of this address.
+
+    A refused INSERT would be an error, and PostgreSQL's log keeps those as they were
+    sent: address and hash. The one that inserts nothing is none.
+    """
+    with acting_as(IDENTITY):
+        User.objects.bulk_create([user], ignore_conflicts=True)
+        made = User.objects.filter(pk=user.pk).first()
+    if made is None:
+        raise EmailTaken(fields={"email": [str(EmailTaken.message)]})
+    return made
 
 
 def keep_account(
@@ -118,6 +123,12 @@ def keep_account(
             user.set_password(password)
         user.save()
     return user
+
+
+def record_sign_out(sender: Any, user: User | None, **kwargs: Any) -> None:
+    """Receiver of `user_logged_out`: open sockets of that session end at once."""
+    if user is not None:
+        doubt_sessions_on_commit(user.id)
 
 
 def record_sign_in(sender: Any, user: User, **kwargs: Any) -> None:

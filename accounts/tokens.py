@@ -32,6 +32,7 @@ from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.db.rows import columns_of, read_row
 from pingvas.core.errors import NotSignedIn, ServiceUnavailable
+from pingvas.core.events import doubt_sessions_on_commit
 from pingvas.core.redis import (
     WS_TICKET_TTL_SECONDS,
     redis_client,
@@ -44,8 +45,11 @@ log = logging.getLogger(__name__)
 AnyToken = TypeVar("AnyToken", bound=Token)
 
 LONGEST_TOKEN = 2_000
+EPOCH_LENGTH = 32
 # Access tokens whose signature a process need not verify again.
 KNOWN_TOKENS = 1_000
+# What the library raises at tokens that nobody issued, however rightly signed.
+_BROKEN = (TokenError, RecursionError, ArithmeticError, ValueError, TypeError, OSError)
 
 
 class TokenInvalid(NotSignedIn):
@@ -150,9 +154,17 @@ def user_of(token: Token) -> User:
     """
     statement = _HOLDER.format(columns=columns_of(User, "holder"))
     user = read_row(User, statement, {"user": token["sub"], "family": token["sid"]})
-    if user is None or token["epoch"] != _epoch(user):
+    if user is None or not _is_of_now(token, user):
         raise TokenInvalid
     return user
+
+
+def _is_of_now(token: Token, user: User) -> bool:
+    """Whether neither password nor version changed since the token was issued."""
+    if token["epoch"] == _epoch(user):
+        return True
+    others = user.get_session_auth_fallback_hash()
+    return token["epoch"] in [epoch[:EPOCH_LENGTH] for epoch in others]
 
 
 def sign_out(*, user: User, token: Token) -> None:
@@ -160,6 +172,7 @@ def sign_out(*, user: User, token: Token) -> None:
     with acting_as(IDENTITY):
         _end_families(user.id, pk=token["sid"])
     _blacklist(token)
+    doubt_sessions_on_commit(user.id)
 
 
 def sign_out_everywhere(*, user: User) -> None:
@@ -167,6 +180,7 @@ def sign_out_everywhere(*, user: User) -> None:
     with acting_as(IDENTITY):
         User.objects.filter(pk=user.id).update(token_version=F("token_version") + 1)
         _end_families(user.id)
+        doubt_sessions_on_commit(user.id)
 
 
 def purge_token_families() -> int:
@@ -175,17 +189,33 @@ def purge_token_families() -> int:
         return TokenFamily.objects.filter(expires_at__lt=Now()).delete()[0]
 
 
-def issue_ws_ticket(*, user_id: UUID) -> str:
-    """A ticket that opens one WebSocket within seconds; ServiceUnavailable."""
+@dataclass(frozen=True, kw_only=True)
+class TicketHolder:
+    """Whose ticket it is, and the program's or browser's sign-in that it ends with."""
+
+    user_id: UUID
+    family_id: UUID | None = None
+    session_key: str | None = None
+
+
+def issue_ws_ticket(
+    *, user_id: UUID, token: Token | None = None, session_key: str | None = None
+) -> str:
+    """A ticket that opens one WebSocket within seconds; ServiceUnavailable.
+
+    The socket ends with the sign-in of `token` or with the session.
+    """
     ticket = secrets.token_urlsafe(32)
+    family = token["sid"] if token else ""
+    content = f"{user_id} {family} {session_key or ''}"
     try:
-        redis_client().set(ws_ticket(ticket), str(user_id), ex=WS_TICKET_TTL_SECONDS)
+        redis_client().set(ws_ticket(ticket), content, ex=WS_TICKET_TTL_SECONDS)
     except RedisError as error:
         raise ServiceUnavailable from error
     return ticket
 
 
-def spend_ws_ticket(ticket: str) -> UUID | None:
+def spend_ws_ticket(ticket: str) -> TicketHolder | None:
     """Whose ticket it is, once; None when spent, expired or made up.
 
     The caller reads the user's row, which may have been closed since. Raises
@@ -193,21 +223,47 @@ def spend_ws_ticket(ticket: str) -> UUID | None:
     """
     try:
         found: Any = redis_client().getdel(ws_ticket(ticket))
+        return _holder(found) if found else None
     except RedisError as error:
         raise ServiceUnavailable from error
-    return UUID(found) if found else None
+    except ValueError:
+        # Written by somebody else.
+        return None
+
+
+def _holder(kept: str) -> TicketHolder:
+    user_id, family, session_key = kept.split(" ")
+    return TicketHolder(
+        user_id=UUID(user_id),
+        family_id=UUID(family) if family else None,
+        session_key=session_key or None,
+    )
 
 
 def _verified(kind: type[AnyToken], raw: str) -> AnyToken:
     if len(raw) > LONGEST_TOKEN or not raw.isascii():
         raise TokenInvalid
     try:
-        return kind(raw)  # type: ignore[arg-type]  # the library takes the text too
+        token = kind(raw)  # type: ignore[arg-type]  # the library takes the text too
     except ExpiredTokenError as error:
         raise TokenExpired from error
-    except (TokenError, RecursionError) as error:
-        # The header is parsed before it is verified, however deep it nests.
+    except _BROKEN as error:
+        # The header is parsed before it is verified, however deep it nests; and the
+        # library takes any JSON for a time.
         raise TokenInvalid from error
+    if not _names_a_sign_in(token):
+        raise TokenInvalid
+    return token
+
+
+def _names_a_sign_in(token: Token) -> bool:
+    """Whether whose token it is can be asked of the servers at all."""
+    try:
+        UUID(token["sub"])
+        UUID(token["sid"])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return False
+    return isinstance(token.get("epoch"), str) and isinstance(token["jti"], str)
 
 
 def _signed(refresh: RefreshToken, user: User, family: TokenFamily) -> Tokens:
@@ -224,7 +280,7 @@ def _signed(refresh: RefreshToken, user: User, family: TokenFamily) -> Tokens:
 
 
 def _epoch(user: User) -> str:
-    return user.get_session_auth_hash()[:32]
+    return user.get_session_auth_hash()[:EPOCH_LENGTH]
 
 
 def _end_of(token: Token) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth import login, logout
@@ -41,17 +41,19 @@ class GatePage(FormView[GateForm], Page):
             user = self.admit(ip_address=address, **form.cleaned_data)
         except PingvasError as error:
             form.refuse(error)
-            return self._answer(form, error.status)
+            return self._answer(form, error.status, error.headers)
         login(self.request, user, backend=BACKEND)
         return super().form_valid(form)
 
     def form_invalid(self, form: GateForm) -> HttpResponse:
         return self._answer(form, 400)
 
-    def _answer(self, form: GateForm, status: int) -> HttpResponse:
+    def _answer(
+        self, form: GateForm, status: int, headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
         form.point_at_error()
         context = self.get_context_data(form=form)
-        return self.render_to_response(context, status=status)
+        return self.render_to_response(context, status=status, headers=headers)
 
     def get_success_url(self) -> str:
         target = self._next()

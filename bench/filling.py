@@ -15,6 +15,7 @@ import psycopg
 from django.conf import settings
 from django.db import connections
 
+from billing.ledger_hash import row_hash_sql
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.events import newest_sequence
@@ -38,10 +39,15 @@ SELECT {id}, {id}, %(credits)s FROM numbers;
 """
 _GRANTS = """
 INSERT INTO credit_transactions (
-    id, user_id, amount, type, balance_after, idempotency_key, sequence
+    id, user_id, amount, type, balance_after, idempotency_key, sequence, created_at,
+    row_hash
 )
-SELECT {id}, {id}, %(credits)s, 'admin_adjustment', %(credits)s, 'grant:' || n, 1
-FROM numbers;
+SELECT posting.*, {sealed} FROM (
+    SELECT {id} AS id, {id} AS user_id, %(credits)s AS amount,
+        'admin_adjustment' AS type, %(credits)s AS balance_after,
+        'grant:' || n AS idempotency_key, 1::bigint AS sequence, now() AS created_at
+    FROM numbers
+) AS posting;
 """
 _SHARES = """
 INSERT INTO queue_shares (user_id, tier, running_limit, running)
@@ -145,4 +151,5 @@ def _fill(
     parameters |= {"hold": HOLD} | values
     numbers = "WITH numbers AS (SELECT generate_series(%(first)s, %(last)s) AS n)"
     for statement in statements:
-        admin.execute(numbers + statement.format(id=_ID), parameters)
+        filled = statement.format(id=_ID, sealed=row_hash_sql("posting"))
+        admin.execute(numbers + filled, parameters)

@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from pingvas.core.db.provision import PASSWORDS, Provision, provision
+from pingvas.core.redis_users import USERS, WEB, WORKER, merge_users
 from pingvas.local.credentials import load_credentials
 from pingvas.local.environment import postgres_environment, redis_environment
 from pingvas.local.files import FolderLock, make_private_folder
@@ -24,7 +25,15 @@ from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.redis import EmbeddedRedis
 
 HOMES = Path(__file__).parent.parent / ".pingvas" / "bench"
-ADDRESSES = ("DATABASE_ADMIN_URL", "DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL")
+ADDRESSES = (
+    "DATABASE_ADMIN_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_URL",
+    "REDIS_ADMIN_URL",
+    "REDIS_URL",
+)
+# One process is web and worker here.
+BOTH = merge_users("bench", WEB, WORKER)
 
 
 @contextmanager
@@ -42,7 +51,12 @@ def open_servers() -> Iterator[None]:
         stack.callback(lock.release)
         home = lock.path.parent
         postgres = EmbeddedPostgres(home / "postgres", log=home / "postgres.log")
-        redis = EmbeddedRedis(home / "redis", log=home / "redis.log", durable=False)
+        redis = EmbeddedRedis(
+            home / "redis",
+            log=home / "redis.log",
+            durable=False,
+            users=(*USERS, BOTH),
+        )
         stack.callback(postgres.stop)
         postgres.start()
         stack.callback(redis.stop)
@@ -59,6 +73,7 @@ def open_servers() -> Iterator[None]:
                 "MODEL_CACHE_ROOT": str(home / "model-cache"),
                 **postgres_environment(postgres, credentials),
                 **redis_environment(redis),
+                "REDIS_URL": redis.url(BOTH),
             }
         )
         yield

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
+from redis import Redis
 
 from bench.report import Ratio, Rounds
-from pingvas.core.redis import redis_client
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 PROCESSES = Path("/proc")
@@ -88,5 +88,6 @@ def _postmaster(alive: dict[int, Any]) -> int:
 
 
 def _redis() -> int:
-    facts: Any = redis_client().info("server")
+    with Redis.from_url(os.environ["REDIS_ADMIN_URL"]) as administrator:
+        facts: Any = administrator.info("server")
     return int(facts["process_id"])

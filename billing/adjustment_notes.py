@@ -1,14 +1,12 @@
-"""What a posting by staff says of itself, and what staff read of it.
+"""What staff said of an adjustment, and what staff read of it.
 
-The ledger holds ids and never personal words: a posting is never changed, and a name
-would outlive the account that it belongs to. So the row keeps the id of whoever
-adjusted the credits, beside their reason, and the name is looked up wherever staff
-read the row.
+The ledger holds ids and never personal words: a posting is never changed. So the words
+stand in a table of their own, from which they can be erased, with the id of whoever
+adjusted the credits; the name is looked up wherever staff read the row.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,32 +14,29 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from accounts.models import User
-from billing.models import CreditTransaction, TransactionType
-
-_NOTE = re.compile(r"staff ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}): (.*)", re.S)
+from billing.models import AdjustmentNote, CreditTransaction
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """`by` is None for a posting that no member of staff made."""
+    """`by` is None for a posting that no member of staff made.
+
+    `words` are for staff alone, `public_note` was shown to the user.
+    """
 
     by: str | None
     words: str
-
-
-def write_note(*, staff_id: UUID, reason: str) -> str:
-    """The description of an adjustment: an id and a reason."""
-    return f"staff {staff_id}: {reason}"
+    public_note: str
 
 
 def with_readings(postings: Iterable[CreditTransaction]) -> list[CreditTransaction]:
-    """One page of the ledger, ready for `reading_of`: one query for all its names."""
+    """One page of the ledger, ready for `reading_of`: two queries for all of it."""
     page = list(postings)
-    notes = [_parse(posting) for posting in page]
-    names = _names({staff_id for staff_id, _words in notes if staff_id})
-    for posting, (staff_id, words) in zip(page, notes, strict=True):
-        by = names.get(staff_id, str(staff_id)) if staff_id else None
-        vars(posting)["reading"] = Reading(by=by, words=words)
+    notes = AdjustmentNote.objects.in_bulk([posting.id for posting in page])
+    names = _names({note.staff_id for note in notes.values() if note.staff_id})
+    for posting in page:
+        note = notes.get(posting.id)
+        vars(posting)["reading"] = _of_note(note, names) if note else _of_house(posting)
     return page
 
 
@@ -53,13 +48,17 @@ def reading_of(posting: CreditTransaction) -> Reading:
     return reading
 
 
-def _parse(posting: CreditTransaction) -> tuple[UUID | None, str]:
+def _of_note(note: AdjustmentNote, names: dict[UUID, str]) -> Reading:
+    by = names.get(note.staff_id, str(note.staff_id)) if note.staff_id else None
+    return Reading(
+        by=by, words=note.internal_reason, public_note=note.public_note or ""
+    )
+
+
+def _of_house(posting: CreditTransaction) -> Reading:
+    """The house's own words: "free month"."""
     text = posting.description or ""
-    found = _NOTE.fullmatch(text)
-    if found is None or posting.type != TransactionType.ADMIN_ADJUSTMENT:
-        # The house's own words: "free month".
-        return None, gettext(text) if text else ""
-    return UUID(found[1]), found[2]
+    return Reading(by=None, words=gettext(text) if text else "", public_note="")
 
 
 def _names(ids: set[UUID]) -> dict[UUID, str]:

@@ -44,8 +44,8 @@ RECENT_POSTINGS = 10
 ADJUST_CREDITS: dict[str, Any] = {
     "title": _("Adjust credits"),
     "description": _(
-        "The ledger keeps the amount, the reason and your account. The user sees it "
-        "at once."
+        "The ledger keeps the amount for good. The user sees it and the note to them "
+        "at once; reason and your account are for staff."
     ),
     "form_class": AdjustCreditsForm,
     "form_submit_text": _("Adjust"),
@@ -99,6 +99,7 @@ class CreditedAccountAdmin(AccountAdmin):
                 user_id=user.pk,
                 amount=form.cleaned_data["amount"],
                 reason=form.cleaned_data["reason"],
+                public_note=form.cleaned_data["public_note"],
                 staff_id=UUID(str(request.user.pk)),
                 idempotency_key=str(form.cleaned_data["key"]),
             )
@@ -133,7 +134,7 @@ class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
             {
                 "fields": (
                     *("created_at", "user", "signed_amount", "kind", "balance_after"),
-                    *("adjusted_by", "words", "job", "subscription"),
+                    *("adjusted_by", "words", "public_note", "job", "subscription"),
                 )
             },
         ),
@@ -146,7 +147,7 @@ class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
             },
         ),
     )
-    readonly_fields = ("signed_amount", "kind", "adjusted_by", "words")
+    readonly_fields = ("signed_amount", "kind", "adjusted_by", "words", "public_note")
     kind = choice("type", _("Type"))
     when = moment("created_at")
 
@@ -166,6 +167,10 @@ class CreditTransactionAdmin(ReadOnlyAdmin[CreditTransaction]):
     @admin.display(description=_("Description"))
     def words(self, posting: CreditTransaction) -> str:
         return reading_of(posting).words
+
+    @admin.display(description=_("Note to the user"))
+    def public_note(self, posting: CreditTransaction) -> str:
+        return reading_of(posting).public_note
 
 
 @admin.register(CreditHold)

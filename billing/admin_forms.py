@@ -19,9 +19,16 @@ class AdjustCreditsForm(DialogForm):
         max_value=LARGEST_ADJUSTMENT,
         widget=UnfoldAdminIntegerFieldWidget,
     )
+    public_note = forms.CharField(
+        label=_("Note to the user"),
+        help_text=_("The user reads it beside the posting. May be left empty."),
+        max_length=500,
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
     reason = forms.CharField(
-        label=_("Reason"),
-        help_text=_("Stays in the ledger for good. No personal details."),
+        label=_("Internal reason"),
+        help_text=_("For staff alone; the user never sees it."),
         max_length=500,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import CreditTransaction, TransactionType
-from billing.selectors import transactions_for
+from billing.selectors import transactions_for, with_public_notes
 
 LONGEST_PROMPT = 160
 MINUS = "\N{MINUS SIGN}"
@@ -34,12 +34,16 @@ WITHOUT_PICTURE: dict[str, Promise] = {
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryRow:
-    """One posting. `picture` is None where there is none, or none any more."""
+    """One posting. `picture` is None where there is none, or none any more.
+
+    `note` is what staff said to the user.
+    """
 
     sequence: int
     created_at: datetime
     kind: Promise
     prompt: str
+    note: str
     picture: UUID | None
     amount: int
     change: str
@@ -50,7 +54,7 @@ def history_rows(
     user_id: UUID, *, before: int | None, count: int
 ) -> tuple[list[HistoryRow], int | None]:
     """The newest `count` postings below `before`, and where older ones go on."""
-    postings = _with_pictures(transactions_for(user_id))
+    postings = with_public_notes(_with_pictures(transactions_for(user_id)))
     if before is not None:
         postings = postings.filter(sequence__lt=before)
     found = list(postings[: count + 1])
@@ -82,6 +86,7 @@ def _row(posting: Any) -> HistoryRow:
         created_at=posting.created_at,
         kind=kind,
         prompt=posting.prompt or "",
+        note=posting.public_note or "",
         picture=posting.picture,
         amount=posting.amount,
         change=sign + grouped(abs(posting.amount)),

@@ -147,6 +147,10 @@ class CreditTransaction(models.Model):
     idempotency_key = models.CharField(max_length=200)
     sequence = models.BigIntegerField()
     created_at = created_at()
+    # Computed by the table's trigger, whatever is sent: see LEDGER.md.
+    row_hash = models.BinaryField(
+        db_comment="이전 거래의 해시를 이어받은 SHA-256 (변조 감지용)"
+    )
 
     class Meta:
         db_table = "credit_transactions"
@@ -185,6 +189,44 @@ class CreditTransaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount:+d}, {written(self.created_at)}"
+
+
+class AdjustmentNote(models.Model):
+    """Staff's words about one adjustment. Erasable, as the ledger is not.
+
+    `public_note` is for the user; `internal_reason` and whose it is are for staff.
+    """
+
+    transaction = OneToOneField(
+        CreditTransaction, "CASCADE", primary_key=True, related_name="note"
+    )
+    public_note = models.TextField(null=True, blank=True)
+    internal_reason = models.TextField()
+    # No foreign key: whose id it was can still be said when the account is gone.
+    staff_id = models.UUIDField(null=True, blank=True)
+    created_at = created_at()
+
+    class Meta:
+        db_table = "adjustment_notes"
+        db_table_comment = "크레딧 조정 메모 (공개 메모와 내부 사유)"
+
+    def __str__(self) -> str:
+        return self.internal_reason
+
+
+class LedgerRoot(models.Model):
+    """A signed root of the ledger that lies in the object store: see LEDGER.md."""
+
+    key = models.CharField(max_length=200, primary_key=True)
+    digest = models.BinaryField(db_comment="서명된 진술의 SHA-256")
+    created_at = created_at()
+
+    class Meta:
+        db_table = "ledger_roots"
+        db_table_comment = "서명된 원장 루트 (추가만 가능)"
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class HoldKind(models.TextChoices):

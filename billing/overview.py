@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from django.core.cache import cache
 from django.db.models import Q, Sum
@@ -11,6 +12,7 @@ from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
 from billing.models import CreditTransaction, HoldKind
+from pingvas.core.cache import UNREADABLE, read_moment
 from pingvas.core.redis import CREDITS_OVERVIEW_TTL_SECONDS, credits_overview
 
 
@@ -40,11 +42,29 @@ def recent_credits(days: int) -> CreditOverview:
     """
     now = timezone.now()
     key = credits_overview(now.date(), days)
-    found = cache.get(key)
-    if not isinstance(found, CreditOverview):
+    found = _read(cache.get(key))
+    if found is None:
         found = CreditOverview(at=now, days=tuple(credits_by_day(days)))
-        cache.set(key, found, CREDITS_OVERVIEW_TTL_SECONDS)
+        # Spelled out: the encoder's own form of a moment ends at milliseconds.
+        kept = asdict(found) | {"at": now.isoformat()}
+        cache.set(key, kept, CREDITS_OVERVIEW_TTL_SECONDS)
     return found
+
+
+def _read(kept: Any) -> CreditOverview | None:
+    """What the cache kept; None when that is no overview."""
+    try:
+        days = tuple(
+            CreditDay(
+                day=date.fromisoformat(one["day"]),
+                granted=int(one["granted"]),
+                used=int(one["used"]),
+            )
+            for one in kept["days"]
+        )
+        return CreditOverview(at=read_moment(kept["at"]), days=days)
+    except UNREADABLE:
+        return None
 
 
 def credits_by_day(days: int) -> list[CreditDay]:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
-from django.db.models import Func, OuterRef, Subquery, Sum
+from django.db.models import F, Func, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from billing.models import (
@@ -117,6 +117,16 @@ def get_due_free_month(user_id: UUID) -> str | None:
 def transactions_for(user_id: UUID) -> models.QuerySet[CreditTransaction]:
     """The user's postings, newest first; `sequence` is the key to page by."""
     return CreditTransaction.objects.filter(user_id=user_id).order_by("-sequence")
+
+
+def with_public_notes(
+    postings: models.QuerySet[CreditTransaction],
+) -> models.QuerySet[Any]:
+    """The postings with `public_note`: what staff said to the user, or None.
+
+    Asks for that column alone: a user actor may read no other of the words.
+    """
+    return postings.annotate(public_note=F("note__public_note"))
 
 
 def holds_for_jobs(job_ids: Iterable[UUID]) -> dict[UUID, CreditHold]:

@@ -1,9 +1,10 @@
 """`/ws/v1/events`: one user's events, in order, none lost, none doubled.
 
 A socket subscribes first and reads then. What it sends comes from the replay buffer
-alone, from the number it sent last; the push is a nudge to look again, and every few
-seconds it looks without one. So neither a lost push nor a lost connection to Redis is
-noticed by the client, and memory holds one page of events for each socket.
+alone, from the number it sent last; the push is a nudge to look again, and so is what
+`generation.watch` finds out every few seconds. So neither a lost push nor a lost
+connection to Redis is noticed by the client, and memory holds one page of events for
+each socket.
 """
 
 from __future__ import annotations
@@ -11,15 +12,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 from urllib.parse import parse_qs
+from uuid import uuid4
 
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from generation.admission import (
@@ -27,13 +26,15 @@ from generation.admission import (
     Guest,
     Refused,
     admit,
-    mark_online,
     stays_welcome,
 )
 from generation.events import AnyEvent, Hello, to_event
+from generation.in_threads import in_thread
+from generation.seats import Seat, leave_seat, take_seat
 from generation.snapshot import take_snapshot
-from pingvas.core.errors import ServiceUnavailable
+from generation.watch import SERVERS_AWAY, Watch
 from pingvas.core.events import (
+    DOUBT,
     Unread,
     event_body,
     frame,
@@ -42,10 +43,9 @@ from pingvas.core.events import (
     unread_bytes,
     user_group,
 )
+from pingvas.core.serving.door import TOO_MANY_SOCKETS
 
 log = logging.getLogger(__name__)
-P = ParamSpec("P")
-T = TypeVar("T")
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -58,8 +58,6 @@ TRY_AGAIN_LATER = 1013
 
 FEATURES = ["replay", "resync", "ping"]
 PAGE = 50
-POLL_SECONDS = 5.0
-GUARD_SECONDS = 20.0
 MOST_UNSENT_BYTES = 1024 * 1024
 # A client that takes nothing for this long is not reading at all.
 LONGEST_STALL_SECONDS = 15.0
@@ -68,15 +66,7 @@ LARGEST_CLIENT_FRAME = 1024
 LARGEST_SEQUENCE_DIGITS = 18
 PONG = '{"v":1,"type":"pong"}'
 
-# Django's default would put the reads of every socket behind one thread.
-_threads = ThreadPoolExecutor(16, thread_name_prefix="events")
-_AWAY = (RedisError, DatabaseError, ServiceUnavailable)
-
-
-async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    run = database_sync_to_async(function, thread_sensitive=False, executor=_threads)
-    result: T = await run(*args, **kwargs)
-    return result
+_watch = Watch()
 
 
 class CloseSocket(Exception):
@@ -101,14 +91,16 @@ async def serve_events(scope: dict[str, Any], receive: Receive, send: Send) -> N
 async def _serve(scope: dict[str, Any], receive: Receive, send: Send) -> int | None:
     """Serve until one side ends it: the code to close with, None: the client left."""
     try:
-        guest = await _in_thread(admit, scope)
-        await _in_thread(mark_online, guest.user_id)
-        async with Subscription(guest) as subscription:
-            socket = EventsSocket(guest, subscription.news, receive, send)
-            await socket.serve(_since(scope))
+        guest = await in_thread(admit, scope)
+        if visit := scope.get("visit"):
+            visit.user_id = str(guest.user_id)
+        async with seated(guest) as seat, Subscription(guest) as subscription:
+            socket = EventsSocket(guest, seat, subscription, receive, send)
+            with _watch.over(socket):
+                await socket.serve(_since(scope))
     except (Refused, CloseSocket) as end:
         return end.code
-    except _AWAY:
+    except SERVERS_AWAY:
         log.warning("socket not served: a server is away", exc_info=True)
         return TRY_AGAIN_LATER
     except OSError:
@@ -117,6 +109,20 @@ async def _serve(scope: dict[str, Any], receive: Receive, send: Send) -> int | N
         log.exception("socket not served")
         return INTERNAL_ERROR
     return None
+
+
+@asynccontextmanager
+async def seated(guest: Guest) -> AsyncIterator[Seat]:
+    """One of the sockets that a user may have; CloseSocket when they are all taken."""
+    seat = (guest.user_id, uuid4().hex)
+    if not await in_thread(take_seat, seat):
+        raise CloseSocket(TOO_MANY_SOCKETS)
+    try:
+        yield seat
+    finally:
+        # Else it counts for a minute more.
+        with suppress(RedisError):
+            await in_thread(leave_seat, seat)
 
 
 async def _close(send: Send, code: int) -> None:
@@ -137,11 +143,15 @@ def _since(scope: dict[str, Any]) -> int | None:
 
 
 class Subscription:
-    """The nudges of one user's events, as long as the block lasts."""
+    """What is pushed to one user's sockets, as long as the block lasts.
+
+    news, doubt: hints to look for events, and whether the socket is welcome still.
+    """
 
     def __init__(self, guest: Guest) -> None:
         self.group = user_group(guest.user_id)
         self.news = asyncio.Event()
+        self.doubt = asyncio.Event()
         self.layer: Any = get_channel_layer()
 
     async def __aenter__(self) -> Subscription:
@@ -159,19 +169,26 @@ class Subscription:
 
     async def _listen(self) -> None:
         while True:
-            await self.layer.receive(self.channel)
-            self.news.set()
+            message = await self.layer.receive(self.channel)
+            (self.doubt if message == DOUBT else self.news).set()
 
 
 class EventsSocket:
     """One open socket. `serve` alone sends on it, so frames are never interleaved."""
 
     def __init__(
-        self, guest: Guest, news: asyncio.Event, receive: Receive, send: Send
+        self,
+        guest: Guest,
+        seat: Seat,
+        subscription: Subscription,
+        receive: Receive,
+        send: Send,
     ) -> None:
         self.guest = guest
+        self.seat = seat
         self.user_id = guest.user_id
-        self.news = news
+        self.news = subscription.news
+        self.doubt = subscription.doubt
         self.receive = receive
         self.raw_send = send
         self.position = 0
@@ -196,7 +213,7 @@ class EventsSocket:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _greet(self, since: int | None) -> None:
-        newest = await _in_thread(newest_sequence, self.user_id)
+        newest = await in_thread(newest_sequence, self.user_id)
         self.opened_at = newest
         if since is None:
             self.position = newest
@@ -213,7 +230,7 @@ class EventsSocket:
                 self.pongs_due -= 1
                 await self._send(PONG)
             if not has_more:
-                await self._wait_for_news()
+                await self.news.wait()
 
     async def _send_page(self) -> bool:
         """Send what is new, one page at most; whether there may be more."""
@@ -221,7 +238,7 @@ class EventsSocket:
             unread = await self._read()
             if unread.is_gap:
                 await self._resync(unread.newest)
-        except _AWAY:
+        except SERVERS_AWAY:
             log.warning("events not read", extra={"user": str(self.user_id)})
             return False
         if unread.is_gap:
@@ -232,20 +249,15 @@ class EventsSocket:
         return len(unread.entries) == PAGE
 
     async def _read(self) -> Unread:
-        return await _in_thread(
+        return await in_thread(
             read_events, self.user_id, after=self.position, limit=PAGE
         )
 
     async def _resync(self, newest: int) -> None:
         """Tell how things are; `newest` was read before, so nothing falls between."""
-        snapshot = await _in_thread(take_snapshot, self.user_id)
+        snapshot = await in_thread(take_snapshot, self.user_id)
         self.position = self.opened_at = newest
         await self._tell(snapshot)
-
-    async def _wait_for_news(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
-                await self.news.wait()
 
     async def _tell(self, told: AnyEvent) -> None:
         await self._send(frame(self.position, event_body(to_event(self.user_id, told))))
@@ -267,8 +279,8 @@ class EventsSocket:
     async def _is_too_far_behind(self) -> bool:
         """By what came while the socket was open: a long replay is not its fault."""
         after = max(self.position, self.opened_at)
-        with suppress(*_AWAY):
-            unsent = await _in_thread(
+        with suppress(*SERVERS_AWAY):
+            unsent = await in_thread(
                 unread_bytes, self.user_id, after=after, up_to=MOST_UNSENT_BYTES
             )
             return unsent > MOST_UNSENT_BYTES
@@ -291,15 +303,16 @@ class EventsSocket:
     async def _watch_welcome(self) -> None:
         """Close the socket of someone who was deactivated or signed out."""
         while True:
-            await asyncio.sleep(GUARD_SECONDS)
-            with suppress(*_AWAY):
-                if not await _in_thread(stays_welcome, self.guest):
+            await self.doubt.wait()
+            self.doubt.clear()
+            with suppress(*SERVERS_AWAY):
+                if not await in_thread(stays_welcome, self.guest):
                     raise CloseSocket(NOT_SIGNED_IN)
 
 
 def is_ping(text: str) -> bool:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and found.get("type") == "ping"

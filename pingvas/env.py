@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 TRUE = {"1", "true", "yes", "on"}
@@ -68,3 +69,11 @@ def env_list(name: str, default: str = "") -> list[str]:
     """Comma-separated words; blanks are dropped."""
     words = (os.environ.get(name, "") or default).split(",")
     return [word.strip() for word in words if word.strip()]
+
+
+def env_networks(name: str, default: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Comma-separated addresses and networks: `192.0.2.1,10.0.0.0/8`."""
+    try:
+        return tuple(ip_network(word) for word in env_list(name, default))
+    except ValueError as error:
+        raise SettingError(name, f"holds no addresses or networks: {error}") from None

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import SimpleLazyObject
 
 HEADER = "X-Request-ID"
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -41,20 +42,39 @@ def request_id_scope(request_id: str) -> Iterator[None]:
         _request_id.reset(token)
 
 
+def is_safe_id(given: str) -> bool:
+    """Whether a request's id may be taken over from whoever sent it."""
+    return _SAFE_ID.fullmatch(given) is not None
+
+
 class RequestIdMiddleware:
-    """Takes a sane `X-Request-ID` over or makes one, and answers with it."""
+    """Takes a sane `X-Request-ID` over or makes one, and answers with it.
+
+    Tells the line of the log about this request who asked, where that was found out.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get(HEADER, "")
-        request_id = given if _SAFE_ID.fullmatch(given) else uuid4().hex
+        request_id = given if is_safe_id(given) else uuid4().hex
         # Kept until the response is sent: Django logs a failed one after this.
         set_request_id(request_id)
         response = self.get_response(request)
         response[HEADER] = request_id
+        if scope := request.META.get("asgi.scope"):
+            scope["visit"].user_id = _known_user_id(request)
         return response
+
+
+def _known_user_id(request: HttpRequest) -> str | None:
+    """Without asking the database for a user that nobody wanted to know."""
+    user = vars(request).get("user")
+    if isinstance(user, SimpleLazyObject):
+        user = vars(request).get("_cached_user")
+    found = getattr(user, "pk", None)
+    return str(found) if found else None
 
 
 def forget_request_id(**kwargs: Any) -> None:
@@ -111,6 +131,10 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django.server": {"propagate": True, "handlers": []},
+            # The server's own lines have our form; those about requests show queries,
+            # and with them tokens: `pingvas.access` writes them instead.
+            "uvicorn": {"propagate": True, "handlers": []},
+            "uvicorn.access": {"propagate": False, "handlers": []},
             # psycopg fixes a level of its own, which would outshout LOG_LEVEL.
             "psycopg": {"level": level},
             # Every connection's comings and goings: for debugging alone.

@@ -78,6 +78,13 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
         SERVICE: "SELECT, UPDATE, DELETE",
         IDENTITY: "SELECT, INSERT, UPDATE",
     },
+    # Staff's reasons are for staff; their note is for whom it is written to.
+    "adjustment_notes": {
+        WEB: "SELECT (transaction_id, public_note, created_at)",
+        SERVICE: KEEP,
+        ANALYST: "SELECT (transaction_id, public_note, created_at)",
+    },
+    "ledger_roots": {SERVICE: APPEND, ANALYST: READ},
     # -- Other packages' --------------------------------------------------------------
     "django_session": {SERVICE: "SELECT, DELETE", IDENTITY: KEEP},
     # The trail of what staff did is not theirs to shorten.

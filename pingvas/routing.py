@@ -1,10 +1,13 @@
-"""WebSocket paths. An unknown one is refused instead of answering with a traceback."""
+"""Paths that the event loop serves: WebSockets, and handlers that would wait.
+
+An unknown WebSocket path is refused instead of answering with a traceback.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.urls import re_path
+from django.urls import URLPattern, re_path
 from django.utils.module_loading import import_string
 
 
@@ -12,6 +15,10 @@ async def refuse_unknown(scope: Any, receive: Any, send: Any) -> None:
     await receive()
     await send({"type": "websocket.close"})
 
+
+# Plain ASGI handlers (`pingvas.core.serving.routes`): one line for each app that has
+# some, as below.
+http_urlpatterns: list[URLPattern] = []
 
 websocket_urlpatterns: list[Any] = [
     *import_string("generation.routing.websocket_urlpatterns"),

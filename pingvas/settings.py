@@ -12,12 +12,14 @@ import psycopg
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
+from pingvas.core.serving.bodies import LARGEST_JSON
 from pingvas.env import (
     SettingError,
     env_bool,
     env_choice,
     env_int,
     env_list,
+    env_networks,
     env_secret,
     env_str,
 )
@@ -63,8 +65,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "pingvas.log.RequestIdMiddleware",
+    "pingvas.core.headers.AnswerHeadersMiddleware",
     "pingvas.core.api.errors.ApiErrorsMiddleware",
-    "accounts.middleware.ApiLimitMiddleware",
+    "accounts.middleware.RequestLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -82,6 +85,19 @@ ROOT_URLCONF = "pingvas.urls"
 ASGI_APPLICATION = "pingvas.asgi.application"
 # Threads that answer HTTP; each holds at most one database connection.
 WEB_THREADS = env_int("WEB_THREADS", 16, minimum=1)
+# What a client has for its head, and before it has to keep the least rate.
+CLIENT_GRACE_SECONDS = env_int("CLIENT_GRACE_SECONDS", 10, minimum=1)
+# At once, in each web process: of an address, and of a user.
+CONNECTIONS_PER_ADDRESS = env_int("CONNECTIONS_PER_ADDRESS", 256, minimum=1)
+SOCKETS_PER_ADDRESS = env_int("SOCKETS_PER_ADDRESS", 128, minimum=1)
+SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 16, minimum=1)
+# Bodies and answers under way in one web process: a quarter more of it in memory.
+SPOOL_BYTES = env_int("SPOOL_MEGABYTES", 256, minimum=1) * 1024 * 1024
+SPOOL_ROOT = env_str("SPOOL_ROOT", "") or None
+# Refused before a thread is taken, by path: `pingvas.core.serving.bodies`.
+DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_JSON
+# No form of ours takes files.
+FILE_UPLOAD_HANDLERS = ["pingvas.core.uploads.RefuseFiles"]
 
 TEMPLATES = [
     {
@@ -153,7 +169,11 @@ CACHES = {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "cache",
-        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 2},
+        "OPTIONS": {
+            "SERIALIZER": "pingvas.core.cache.JsonSerializer",
+            "SOCKET_CONNECT_TIMEOUT": 2,
+            "SOCKET_TIMEOUT": 2,
+        },
     }
 }
 # The cache may be away: sessions are then read from PostgreSQL.
@@ -171,7 +191,9 @@ BEAT_HEARTBEAT_PATH = env_str("BEAT_HEARTBEAT_PATH", "")
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["accounts.hashers.Argon2Hasher"]
+# In one process; each takes a core and, made at today's cost, 19 MiB.
+PASSWORD_HASHES_AT_ONCE = env_int("PASSWORD_HASHES_AT_ONCE", 2, minimum=1)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -184,15 +206,18 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "accounts:sign-in"
 LOGIN_REDIRECT_URL = "/"
 SESSION_ENGINE = "pingvas.core.sessions"
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 SESSION_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_SECURE = PRODUCTION
 CSRF_FAILURE_VIEW = "pingvas.core.error_pages.csrf_failure"
 SECURE_SSL_REDIRECT = env_bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^readyz$"]
 SECURE_HSTS_SECONDS = env_int("SECURE_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
-# Only behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself.
+# Only behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself. Whoever
+# is not named below is believed neither of them.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", default=False)
+TRUSTED_PROXIES = env_networks("TRUSTED_PROXIES", "127.0.0.1,::1")
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
 )
@@ -216,6 +241,8 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = PINGVAS_ENV == "development"
 WHITENOISE_MAX_AGE = 0 if WHITENOISE_AUTOREFRESH else 60
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(BASE_DIR / "media")))
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
 
 def s3_client_config() -> Any:
@@ -312,7 +339,7 @@ SPECTACULAR_SETTINGS = {
         "pingvas.core.api.schema.document_errors",
     ],
 }
-# Of one address; the specification's window is a minute.
+# Of one address, forms that pages send included; the window is a minute.
 API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 600, minimum=1)
 API_PICTURES_PER_MINUTE = env_int("API_PICTURES_PER_MINUTE", 6_000, minimum=1)
 
@@ -324,6 +351,15 @@ WORKER_MODELS = env_list("WORKER_MODELS", "")
 WORKER_WARM_MODELS = env_list("WORKER_WARM_MODELS", "")
 # Whether a pass is decoded, encoded and uploaded beside the next one's steps.
 WORKER_OVERLAP = env_choice("WORKER_OVERLAP", ["auto", "yes", "no"], "auto")
+
+# Signs the ledger's nightly root. The maintenance worker's alone: whoever breaks into
+# the web process finds neither the value nor the variable.
+LEDGER_SIGNING_KEY = (
+    env_secret("LEDGER_SIGNING_KEY", "") if WORKER_KIND == "maintenance" else ""
+)
+LEDGER_KEY_ASTRAY = WORKER_KIND != "maintenance" and bool(
+    env_str("LEDGER_SIGNING_KEY", "") or env_str("LEDGER_SIGNING_KEY_FILE", "")
+)
 
 # A worker that is silent this long has lost its jobs; the other times of the queue
 # follow from it. Only tests of lost workers have a reason to shorten it.

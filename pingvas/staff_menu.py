@@ -7,12 +7,16 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
 def _style(request: HttpRequest) -> str:
     return static("staff.css")
+
+
+def _colours(request: HttpRequest) -> str:
+    return reverse("admin:theme")
 
 
 def _mark(request: HttpRequest) -> str:
@@ -58,7 +62,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": _("Pingvas staff"),
     "SITE_ICON": _mark,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _mark}],
-    "STYLES": [_style],
+    "STYLES": [_colours, _style],
     "COLORS": {
         "primary": BLUES,
         # On the grey of an open menu the package's own is too faint.

@@ -15,7 +15,6 @@ handler404 = "pingvas.core.error_pages.page_not_found"
 handler500 = "pingvas.core.error_pages.server_error"
 
 urlpatterns = [
-    path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -8,16 +8,17 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 from psycopg import sql
 
+from accounts.hashers import Argon2Hasher
 from pingvas.core.db.provision import PASSWORDS, Provision, provision
 from tests.database import flush_as_administrator
 from tests.private_tables import refuse_private_tables_without_actor
+from tests.redis import refusals
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +51,15 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
+def redis_refuses_nothing() -> Iterator[None]:
+    """Show what `pingvas.core.redis_users` lacks, even where a refusal is no error."""
+    yield
+    admin_url = os.environ["REDIS_ADMIN_URL"]
+    if not admin_url.endswith(":1/0"):
+        assert refusals(admin_url) == []
+
+
+@pytest.fixture(scope="module", autouse=True)
 def fresh_pool() -> Iterator[None]:
     """Give every module a pool of its own.
 
@@ -75,8 +85,8 @@ def _passwords() -> dict[str, str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     # The real algorithm at its smallest cost: tests make hundreds of accounts.
-    Argon2PasswordHasher.time_cost = 1
-    Argon2PasswordHasher.memory_cost = 8
-    Argon2PasswordHasher.parallelism = 1
+    Argon2Hasher.time_cost = 1
+    Argon2Hasher.memory_cost = 8
+    Argon2Hasher.parallelism = 1
     TransactionTestCase._fixture_teardown = flush_as_administrator
     connection_created.connect(refuse_private_tables_without_actor)

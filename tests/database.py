@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db import connections
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from pingvas.core.db import login
+from pingvas.core.db.roles import WORKER
 
 # Rows that migrations make, not tests.
 KEPT = {
@@ -56,6 +61,27 @@ def readonly_connection() -> Any:
     return psycopg.connect(
         **{**url, "dbname": name, "options": search_path}, autocommit=True
     )
+
+
+@contextmanager
+def signed_in_as_worker() -> Iterator[None]:
+    """Django on a worker's login, as in maintenance and Beat."""
+    default = connections["default"]
+    before = {name: default.settings_dict[name] for name in ("USER", "PASSWORD")}
+    expected = login._Expected.role
+    _sign_in(WORKER, USER=WORKER, PASSWORD=os.environ["DB_WORKER_PASSWORD"])
+    try:
+        yield
+    finally:
+        _sign_in(expected, **before)
+
+
+def _sign_in(expected: str | None, **values: str) -> None:
+    """`expected`: where the web was imported, it is the web's login otherwise."""
+    connections["default"].close()
+    connections["default"].close_pool()
+    login._Expected.role = expected
+    connections["default"].settings_dict.update(values)
 
 
 def flush_as_administrator(*args: Any, **kwargs: Any) -> None:

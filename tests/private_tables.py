@@ -17,6 +17,7 @@ PRIVATE = {
     "subscriptions",
     "credit_balances",
     "credit_transactions",
+    "adjustment_notes",
     "generation_jobs",
     "images",
     "boards",

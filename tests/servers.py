@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from pingvas.core.redis_users import USERS, WEB, WORKER, merge_users
 from pingvas.local.confinement import remove_quarters
 from pingvas.local.credentials import load_credentials
 from pingvas.local.environment import postgres_environment, redis_environment
@@ -29,15 +30,20 @@ ADDRESSES = (
     "DATABASE_OWNER_URL",
     "DATABASE_URL",
     "DATABASE_WORKER_URL",
+    "REDIS_ADMIN_URL",
     "REDIS_URL",
 )
+# One process is web and worker here. Whatever the product itself sends has to be
+# within the rights of one of them; `tests.redis` is the administrator.
+TESTS = merge_users("tests", WEB, WORKER)
 # Nothing listens on port 1: a test that needs a server says so at once.
 NOWHERE = {
     "DATABASE_ADMIN_URL": "postgresql://postgres:none@127.0.0.1:1/postgres",
     "DATABASE_OWNER_URL": "postgresql://pingvas_owner:none@127.0.0.1:1/pingvas_db",
     "DATABASE_WORKER_URL": "postgresql://worker_user:none@127.0.0.1:1/pingvas_db",
     "DATABASE_URL": "postgresql://app_user:none@127.0.0.1:1/pingvas_db",
-    "REDIS_URL": "redis://:none@127.0.0.1:1/0",
+    "REDIS_ADMIN_URL": "redis://administrator:none@127.0.0.1:1/0",
+    "REDIS_URL": "redis://web:none@127.0.0.1:1/0",
 }
 
 
@@ -92,8 +98,9 @@ def _take_own_redis_database() -> None:
     """Keep the workers of one run apart: PostgreSQL's side is in conftest.py."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
-        server = os.environ["REDIS_URL"].rpartition("/")[0]
-        os.environ["REDIS_URL"] = f"{server}/{int(worker.removeprefix('gw')) + 1}"
+        number = int(worker.removeprefix("gw")) + 1
+        for name in ("REDIS_URL", "REDIS_ADMIN_URL"):
+            os.environ[name] = f"{os.environ[name].rpartition('/')[0]}/{number}"
 
 
 def take_home() -> FolderLock:
@@ -130,7 +137,12 @@ def start_servers(lock: FolderLock) -> RunningServers:
     servers = RunningServers(
         lock,
         EmbeddedPostgres(home / "postgres", log=home / "postgres.log", durable=False),
-        EmbeddedRedis(home / "redis", log=home / "redis.log", durable=False),
+        EmbeddedRedis(
+            home / "redis",
+            log=home / "redis.log",
+            durable=False,
+            users=(*USERS, TESTS),
+        ),
     )
     try:
         servers.postgres.start()
@@ -141,4 +153,5 @@ def start_servers(lock: FolderLock) -> RunningServers:
     credentials = load_credentials(home / "credentials.json")
     os.environ.update(postgres_environment(servers.postgres, credentials))
     os.environ.update(redis_environment(servers.redis))
+    os.environ["REDIS_URL"] = servers.redis.url(TESTS)
     return servers

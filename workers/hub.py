@@ -27,6 +27,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined] # no __all__
     hf_raise_for_status,
 )
 
+from pingvas.core.private_files import make_private_folder, private_opener
 from workers.hub_files import choose_files
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class _Fetch:
         """OSError when the hub stays away, ValueError for other bytes than it means."""
         if self._target.exists():
             return
-        self._target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._target.parent)
         if not self._whole():
             # What was here may be another process's debris: once more from nothing.
             self._aside.unlink(missing_ok=True)
@@ -129,7 +130,7 @@ class _Fetch:
     def _whole(self) -> bool:
         """Bring what is missing; whether all of it is what the hub says."""
         digest = self._file.digest()
-        with self._aside.open("a+b") as sink:
+        with open(self._aside, "a+b", opener=private_opener) as sink:
             sink.seek(0)
             while chunk := sink.read(CHUNK):
                 digest.update(chunk)

@@ -24,6 +24,11 @@ from django.conf import settings
 
 from gallery.object_stores.base import ObjectMissing, StorageUnavailable
 from modelhub.models import AIModel
+from pingvas.core.private_files import (
+    close_folder,
+    make_private_folder,
+    private_opener,
+)
 from workers.engine.errors import EngineError
 from workers.manifest import (
     COMPANION,
@@ -85,7 +90,8 @@ class ModelCache:
     def __init__(self, root: Path | None = None, limit: int | None = None) -> None:
         self._root = root or settings.MODEL_CACHE_ROOT
         self._limit = limit or settings.MODEL_CACHE_BYTES
-        self._root.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._root)
+        close_folder(self._root)
         self._used: tuple[str, int] | None = None
 
     @property
@@ -176,8 +182,9 @@ class ModelCache:
                 shutil.rmtree(aside, ignore_errors=True)
                 entry.rename(aside)
             self._make_room(manifest.total, keep={entry.name})
-            (aside / FILES).mkdir(parents=True, exist_ok=True)
-            (aside / MANIFEST).write_bytes(manifest.as_json())
+            make_private_folder(aside / FILES)
+            with open(aside / MANIFEST, "wb", opener=private_opener) as file:
+                file.write(manifest.as_json())
 
     def _make_room(self, needed: int, *, keep: set[str]) -> None:
         if needed > self._limit:

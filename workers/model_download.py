@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from gallery.object_stores.base import CHUNK
 from gallery.objects import object_store
+from pingvas.core.private_files import make_private_folder, private_opener
 from workers.manifest import (
     LARGEST_MANIFEST,
     MANIFEST,
@@ -64,7 +65,7 @@ class Download:
         """
         for file in self._manifest.files:
             target = folder / file.path
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(target.parent)
             before = self._done
             if not self._finish(file, target):
                 # The beginning may be another process's debris: once more from zero.
@@ -78,7 +79,7 @@ class Download:
     def _finish(self, file: ModelFile, target: Path) -> bool:
         """Append what is missing; whether the whole has the hash it should have."""
         digest = hashlib.sha256()
-        with target.open("a+b") as sink:
+        with open(target, "a+b", opener=private_opener) as sink:
             self._take(sink, digest)
             have = sink.tell()
             if have < file.size:

@@ -1,4 +1,4 @@
-"""Messages to the generation worker, and the life of its child process."""
+"""Messages to the workers, and the life of a generation worker's child process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from celery.signals import (
 from django.conf import settings
 
 from generation.services.wake import RUN_TASK
+from workers.ledger_audit import run_nightly_audit
 from workers.stopping import Stop, StopBoard
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def run_next(job_id: str | None = None, user_id: str | None = None) -> bool:
         raise RuntimeError("this worker runs no jobs: PINGVAS_WORKER is not generation")
     with _end_on_exit():
         return _Child.runner.run_next()
+
+
+# Its name is from before the audit looked into the store, and messages go by it.
+@shared_task(name="billing.audit_ledger", ignore_result=True)
+def audit_ledger() -> None:
+    run_nightly_audit()
 
 
 def may_overlap(choice: str, device: str) -> bool:

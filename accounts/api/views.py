@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth import logout
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -53,11 +51,6 @@ class OpenView(APIView):
     permission_classes = ()
 
 
-def _secret(data: Any, code: int = status.HTTP_200_OK) -> Response:
-    """An answer that no cache on the way may keep."""
-    return Response(data, status=code, headers={"Cache-Control": "no-store"})
-
-
 class SignUpView(OpenView):
     @extend_schema(
         operation_id="sign_up",
@@ -84,7 +77,7 @@ class TokenView(OpenView):
         """Trade an e-mail address and password for tokens."""
         values = read_input(CredentialsSerializer, request)
         user = sign_in(ip_address=client_address(request._request), **values)
-        return _secret(TokensSerializer(issue_tokens(user=user)).data)
+        return Response(TokensSerializer(issue_tokens(user=user)).data)
 
 
 class TokenRefreshView(OpenView):
@@ -98,7 +91,7 @@ class TokenRefreshView(OpenView):
     def post(self, request: Request) -> Response:
         """Trade a refresh token for new tokens, once. A second use ends the sign-in."""
         tokens = rotate_tokens(**read_input(RefreshSerializer, request))
-        return _secret(TokensSerializer(tokens).data)
+        return Response(TokensSerializer(tokens).data)
 
 
 class LogoutView(APIView):
@@ -128,9 +121,13 @@ class WsTicketView(APIView):
     )
     def post(self, request: UserRequest) -> Response:
         """A ticket that opens one WebSocket within seconds."""
-        ticket = issue_ws_ticket(user_id=request.user.id)
+        ticket = issue_ws_ticket(
+            user_id=request.user.id,
+            token=request.auth,
+            session_key=None if request.auth else request.session.session_key,
+        )
         body = {"ticket": ticket, "expires_in": WS_TICKET_TTL_SECONDS}
-        return _secret(body, status.HTTP_201_CREATED)
+        return Response(body, status=status.HTTP_201_CREATED)
 
 
 class MeView(APIView):

@@ -26,8 +26,11 @@ class CreditsSerializer(serializers.Serializer[Any]):
 
 
 class TransactionSerializer(serializers.ModelSerializer[CreditTransaction]):
-    """One posting. Descriptions are for staff and stay with them."""
+    """One posting. Descriptions and reasons are for staff and stay with them."""
 
+    public_note = serializers.CharField(
+        read_only=True, allow_null=True, help_text="What our staff say about it to you."
+    )
     job_id = serializers.UUIDField(allow_null=True)
     subscription_id = serializers.UUIDField(allow_null=True)
 
@@ -41,6 +44,7 @@ class TransactionSerializer(serializers.ModelSerializer[CreditTransaction]):
             "balance_after",
             "job_id",
             "subscription_id",
+            "public_note",
             "created_at",
         )
         read_only_fields = fields

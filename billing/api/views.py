@@ -20,7 +20,7 @@ from billing.api.serializers import (
 )
 from billing.models import CreditTransaction
 from billing.plans import plans
-from billing.selectors import transactions_for
+from billing.selectors import transactions_for, with_public_notes
 from billing.services.grants import read_balance
 from pingvas.core.api.pagination import KeyPagination
 
@@ -60,7 +60,7 @@ class TransactionListView(ListAPIView[CreditTransaction]):
         return self.list(request)
 
     def get_queryset(self) -> QuerySet[CreditTransaction]:
-        return transactions_for(self.request.user.id)
+        return with_public_notes(transactions_for(self.request.user.id))
 
 
 class PlanListView(APIView):

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 
+from billing.ledger_hash import START, row_hash_sql
 from pingvas.core.db.actor import SERVICE, acting_as
 
 
@@ -26,20 +27,32 @@ class Fault:
         return f"{self.check}: {values}"
 
 
+_EXPECTED = row_hash_sql("posting", previous=f"lag(row_hash, 1, {START}) OVER chain")
+
 CHECKS = {
     # Every posting continues the one before it: sequence without gaps from 1,
-    # balance_after the running sum.
-    "broken_chain": """
-        SELECT user_id, sequence, amount, balance_after, before, after_before
+    # balance_after the running sum, row_hash over what it says and the hash before. One
+    # changed row breaks itself and may break the next: each user's first is named.
+    "broken_chain": f"""
+        SELECT DISTINCT ON (user_id) user_id, sequence, id, amount, balance_after,
+            array_to_string(ARRAY[
+                CASE WHEN sequence <> before + 1 THEN 'sequence' END,
+                CASE WHEN balance_after <> after_before + amount
+                    THEN 'balance_after' END,
+                CASE WHEN row_hash <> expected THEN 'row_hash' END
+            ], ' ') AS differs
         FROM (
-            SELECT user_id, sequence, amount, balance_after,
+            SELECT posting.*,
                 lag(sequence, 1, 0::bigint) OVER chain AS before,
-                lag(balance_after, 1, 0) OVER chain AS after_before
-            FROM credit_transactions
+                lag(balance_after, 1, 0) OVER chain AS after_before,
+                {_EXPECTED} AS expected
+            FROM credit_transactions AS posting
             WINDOW chain AS (PARTITION BY user_id ORDER BY sequence)
         ) AS posting
         WHERE sequence <> before + 1 OR balance_after <> after_before + amount
-    """,
+            OR row_hash <> expected
+        ORDER BY user_id, sequence
+    """,  # noqa: S608 - our own words
     # The balance is the sum of the postings and the last one's balance_after; a user
     # without a balance row has no posting, and the other way round has 0.
     "balance_differs": """

@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from billing.services.audit import Fault
+from pingvas.core.cache import UNREADABLE, read_moment
 
 _KEY = "billing:last-audit"
 
@@ -27,15 +28,20 @@ class AuditRecord:
 
 
 def remember_audit(faults: Sequence[Fault]) -> None:
-    record = AuditRecord(
-        at=timezone.now(),
-        faults=len(faults),
-        checks=tuple(sorted({fault.check for fault in faults})),
-    )
+    checks = sorted({fault.check for fault in faults})
+    at = timezone.now().isoformat()
+    record = {"at": at, "faults": len(faults), "checks": checks}
     cache.set(_KEY, record, timeout=None)
 
 
 def get_last_audit() -> AuditRecord | None:
     """None when no audit is known."""
     found = cache.get(_KEY)
-    return found if isinstance(found, AuditRecord) else None
+    try:
+        return AuditRecord(
+            at=read_moment(found["at"]),
+            faults=int(found["faults"]),
+            checks=tuple(map(str, found["checks"])),
+        )
+    except UNREADABLE:
+        return None

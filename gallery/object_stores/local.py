@@ -25,6 +25,11 @@ from gallery.object_stores.base import (
     StoredObject,
 )
 from gallery.object_stores.local_links import sign_download
+from pingvas.core.private_files import (
+    close_folder,
+    make_private_folder,
+    private_opener,
+)
 
 
 class LocalStore:
@@ -36,9 +41,12 @@ class LocalStore:
     def path(self, key: str) -> Path:
         """Where the object lies; ObjectMissing for a key that leads elsewhere."""
         try:
-            return Path(safe_join(self._root, key))
+            path = Path(safe_join(self._root, key))
         except SuspiciousFileOperation as error:
             raise ObjectMissing from error
+        if "\0" in key:
+            raise ObjectMissing
+        return path
 
     def put(self, key: str, content: bytes, *, content_type: str) -> None:
         with _translated(), self._aside(key) as file:
@@ -90,6 +98,7 @@ class LocalStore:
         aside = path.with_name(f"{path.name}.{uuid4().hex}.part")
         try:
             with _open_in_folder(aside) as file:
+                close_folder(self._root)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -119,12 +128,16 @@ class LocalStore:
 
 def _open_in_folder(path: Path) -> BinaryIO:
     """Open a new file; once more when its folder was just removed as empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     try:
-        return path.open("xb")
+        return _open_private(path)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("xb")
+        make_private_folder(path.parent)
+        return _open_private(path)
+
+
+def _open_private(path: Path) -> BinaryIO:
+    return open(path, "xb", opener=private_opener)
 
 
 @contextmanager

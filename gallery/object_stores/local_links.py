@@ -29,8 +29,14 @@ def read_download(token: str) -> tuple[str, str]:
     """The key and the file name of a token; LinkExpired."""
     try:
         key, file_name, until = signing.loads(token, salt=SALT)
-    except signing.BadSignature as error:
+        is_over = time.time() >= until
+    except (signing.BadSignature, ValueError, TypeError) as error:
         raise LinkExpired from error
-    if time.time() >= until:
+    if is_over or not (isinstance(key, str) and is_printable(file_name)):
         raise LinkExpired
     return key, file_name
+
+
+def is_printable(name: object) -> bool:
+    """Whether a header can carry the name: a line's end in one would be an error."""
+    return isinstance(name, str) and name.isprintable()

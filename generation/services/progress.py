@@ -59,19 +59,24 @@ def store_preview(job_id: UUID, picture: bytes) -> None:
         log.warning("preview not written", extra={"job": str(job_id)})
 
 
+# What Redis holds instead of ours, or that it is away.
+_UNREADABLE = (RedisError, ValueError, RecursionError)
+
+
 def read_preview(job_id: UUID) -> bytes | None:
-    """The newest preview; None when there is none, or Redis is away."""
+    """The newest preview; None when there is none that can be had."""
     try:
         text = redis_client().get(job_preview(job_id))
-    except RedisError:
+        return base64.b64decode(str(text), validate=True) if text else None
+    except _UNREADABLE:
         return None
-    return base64.b64decode(str(text)) if text else None
 
 
 def read_progress(job_id: UUID) -> dict[str, object] | None:
     """What `report_step` wrote last; None when unknown."""
     try:
         text = redis_client().get(job_progress(job_id))
-    except RedisError:
+        found = json.loads(str(text)) if text else None
+    except _UNREADABLE:
         return None
-    return json.loads(str(text)) if text else None
+    return found if isinstance(found, dict) else None

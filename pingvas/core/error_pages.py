@@ -14,7 +14,7 @@ from django.utils import translation
 
 from pingvas.core.api.errors import API_PATHS, DATABASE_AWAY
 from pingvas.core.errors import PingvasError, ServerError, ServiceUnavailable
-from pingvas.core.pages import guard, theme_of
+from pingvas.core.pages import theme_of
 from pingvas.log import current_request_id
 
 
@@ -63,11 +63,16 @@ class ErrorPagesMiddleware:
             return None
         if request.path.startswith(API_PATHS):
             return None
-        if exception.status >= ServerError.status:
-            return _bare_page(request, exception.status)
-        if exception.status in self.KNOWN:
-            return _page(request, exception.status)
-        return _page(request, exception.status, name="400", reason=exception.words)
+        page = self._page_of(request, exception)
+        exception.add_headers(page)
+        return page
+
+    def _page_of(self, request: HttpRequest, error: PingvasError) -> HttpResponse:
+        if error.status >= ServerError.status:
+            return _bare_page(request, error.status)
+        if error.status in self.KNOWN:
+            return _page(request, error.status)
+        return _page(request, error.status, name="400", reason=error.words)
 
 
 def _page(
@@ -76,18 +81,28 @@ def _page(
     """With the navigation: whoever is signed in goes on from here."""
     context = {"theme": theme_of(request), "status": status, "reason": reason}
     page = render_to_string(f"errors/{name or status}.html", context, request)
-    return guard(HttpResponse(page, status=status))
+    return HttpResponse(page, status=status)
 
 
-def _bare_page(request: HttpRequest, status: int) -> HttpResponse:
+def refusal_page(request: HttpRequest, error: PingvasError) -> HttpResponse:
+    """For a request that is refused before anybody asked who sent it."""
+    page = _bare_page(request, error.status, name="400", reason=error.words)
+    error.add_headers(page)
+    return page
+
+
+def _bare_page(
+    request: HttpRequest, status: int, name: str = "", reason: object = ""
+) -> HttpResponse:
     """Without the request's context, so without its user and the database."""
     context = {
         "is_bare": True,
         "theme": theme_of(request),
         "status": status,
-        "request_id": current_request_id(),
+        "reason": reason,
+        "request_id": "" if reason else current_request_id(),
     }
     # The error may have come before the language was chosen.
     with translation.override(translation.get_language_from_request(request)):
-        page = render_to_string(f"errors/{status}.html", context)
-    return guard(HttpResponse(page, status=status))
+        page = render_to_string(f"errors/{name or status}.html", context)
+    return HttpResponse(page, status=status)

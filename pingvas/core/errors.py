@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.http import HttpResponseBase
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +33,16 @@ class PingvasError(Exception):
         self.fields = fields
         self.data = data
         super().__init__(str(self.words))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer that carries this error says besides, page or JSON."""
+        after = self.data.get("retry_after")
+        return {} if after is None else {"Retry-After": str(after)}
+
+    def add_headers(self, response: HttpResponseBase) -> None:
+        for name, value in self.headers.items():
+            response[name] = value
 
     def as_dict(self) -> dict[str, Any]:
         """The body of every error answer: `{"error": {"code", "message", ...}}`."""
@@ -75,16 +86,43 @@ class RequestTooLarge(PingvasError):
     message = _("This request is too large.")
 
 
+class RequestTooSlow(PingvasError):
+    code = "request_too_slow"
+    status = 408
+    message = _("This request came too slowly. Check the connection and try again.")
+
+
+class AmbiguousLength(PingvasError):
+    """Both Content-Length and Transfer-Encoding: two readings of one request."""
+
+    code = "ambiguous_length"
+    message = _("This request says twice, and differently, how long it is.")
+
+
 class TooManyRequests(PingvasError):
     code = "too_many_requests"
     status = 429
     message = _("That was too fast. Try again in a moment.")
 
 
+class TooManyConnections(TooManyRequests):
+    code = "too_many_connections"
+    message = _("Too many requests at once from here. Try again in a moment.")
+
+
 class ServiceUnavailable(PingvasError):
     code = "service_unavailable"
     status = 503
     message = _("A part of the service is away. Nothing was changed; try again soon.")
+
+
+class TooBusy(ServiceUnavailable):
+    """No room for the bytes of this request or of its answer."""
+
+    RETRY_SECONDS: ClassVar[int] = 10
+
+    code = "too_busy"
+    message = _("Too much is being sent at the moment. Try again in a while.")
 
 
 class ServerError(PingvasError):

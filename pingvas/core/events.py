@@ -16,7 +16,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 KEPT_EVENTS = 1000
 LARGEST_EVENT_BYTES = 64 * 1024
 NUDGE = {"type": "events.arrived"}
+# To every socket of a user: look whether you are welcome still.
+DOUBT = {"type": "sessions.doubted"}
+AT_ONCE = 1000
 
 # Answers with `false` when the counter is lost and the caller brought no new start.
 _COUNTER = """
@@ -235,6 +238,38 @@ def newest_sequence(user_id: UUID) -> int:
     return int(_numbered(_READ, _keys_of(user_id), ["", 0])[0])
 
 
+def newest_sequences(user_ids: Collection[UUID]) -> dict[UUID, int]:
+    """The newest number of each, 0 of one whose counter is lost; RedisError.
+
+    Starts no counter again: whoever finds a difference calls `read_events`.
+    """
+    found: dict[UUID, int] = {}
+    remaining = list(user_ids)
+    while remaining:
+        some, remaining = remaining[:AT_ONCE], remaining[AT_ONCE:]
+        counters: Any = redis_client().mget([event_counter(each) for each in some])
+        found |= {
+            user_id: int(count or 0)
+            for user_id, count in zip(some, counters, strict=True)
+        }
+    return found
+
+
+def doubt_sessions_on_commit(user_id: UUID) -> None:
+    """Once the transaction has committed, make the user's sockets look at their proof.
+
+    No more than haste: they are looked at every few seconds anyway.
+    """
+    transaction.on_commit(lambda: _push(user_id, DOUBT), robust=True)
+
+
+def _push(user_id: UUID, message: dict[str, str]) -> None:
+    try:
+        redis_client().publish(*_wire_form(user_id, message))
+    except RedisError:
+        log.warning("message to sockets not pushed", extra={"type": message["type"]})
+
+
 def read_events(user_id: UUID, *, after: int, limit: int) -> Unread:
     """Up to `limit` events with a number above `after`; RedisError."""
     newest, found = _numbered(_READ, _keys_of(user_id), [after + 1, limit])
@@ -289,12 +324,16 @@ def _digest(script: str) -> str:
 
 
 def _nudge(user_id: UUID) -> tuple[str, bytes]:
-    """The channel layer's own wire form of `group_send`, for use inside the script.
+    return _wire_form(user_id, NUDGE)
+
+
+def _wire_form(user_id: UUID, message: dict[str, str]) -> tuple[str, bytes]:
+    """The channel layer's own form of `group_send`, for use inside the script.
 
     group_send would need an event loop in every worker thread and a second round trip.
     """
     channel = f"{settings.CHANNEL_PREFIX}__group__{user_group(user_id)}"
-    return channel, get_channel_layer().serialize(NUDGE)
+    return channel, get_channel_layer().serialize(message)
 
 
 def _database_microseconds() -> int:

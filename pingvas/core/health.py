@@ -1,4 +1,4 @@
-"""`/healthz` (the process answers) and `/readyz` (it can do its work)."""
+"""`/healthz` (the process gets on) and `/readyz` (it can do its work)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
 from pingvas.core.redis import redis_client
+from pingvas.core.serving.asgi_types import Application, Receive, Scope, Send
+from pingvas.core.serving.refusals import answer_json
+from pingvas.core.threads import Occupancy
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +21,20 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 2
 
 
-def healthz(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"status": "ok"})
+def healthz_of(occupancy: Occupancy) -> Application:
+    """A handler on the event loop: 503 when requests wait and no thread gets on.
+
+    Busy threads do not keep it from answering, so that a process which only has much
+    to do is not taken for a dead one.
+    """
+
+    async def healthz(scope: Scope, receive: Receive, send: Send) -> None:
+        if occupancy.is_stuck:
+            await answer_json(send, 503, {"status": "stuck"})
+        else:
+            await answer_json(send, 200, {"status": "ok"})
+
+    return healthz
 
 
 def readyz(request: HttpRequest) -> JsonResponse:

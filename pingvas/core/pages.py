@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
@@ -17,19 +16,10 @@ from django_htmx.middleware import HtmxDetails
 from pingvas.core.static_files import modules_of
 
 THEMES = ("light", "dark")
-Response = TypeVar("Response", bound=HttpResponseBase)
-_POLICY = {
-    "default-src": "'self'",
-    "img-src": "'self' blob:",
-    "object-src": "'none'",
-    "base-uri": "'none'",
-    "form-action": "'self'",
-    "frame-ancestors": "'none'",
-}
 
 
 class Page(TemplateView):
-    """A page that runs scripts and styles from our own files alone.
+    """A page with scripts and styles from our own files (`pingvas.core.headers`).
 
     `script` is the module that it runs. `words()` are the sentences that its scripts
     say, by name, in the page's language.
@@ -48,11 +38,6 @@ class Page(TemplateView):
             modules=modules_of(self.script) if self.script else (),
             **kwargs,
         )
-
-    def dispatch(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        return guard(super().dispatch(request, *args, **kwargs))
 
 
 class SignedInPage(LoginRequiredMixin, Page):
@@ -96,26 +81,10 @@ class GrowingPage(SignedInPage):
         if not self.is_part:
             return super().handle_no_permission()
         page = HtmxDetails(self.request).current_url_abs_path or self.request.path
-        return guard(HttpResponseClientRedirect(redirect_to_login(page).url))
+        return HttpResponseClientRedirect(redirect_to_login(page).url)
 
 
 def theme_of(request: HttpRequest) -> str:
     """The theme chosen by hand; empty where the page follows the system."""
     theme = request.COOKIES.get("theme", "")
     return theme if theme in THEMES else ""
-
-
-def guard(response: Response) -> Response:
-    """Let the page run our own files alone, and be kept by its reader alone."""
-    response["Content-Security-Policy"] = content_policy()
-    # The page says who is signed in: a shared cache must not keep it.
-    response.setdefault("Cache-Control", "private, no-cache")
-    return response
-
-
-def content_policy() -> str:
-    policy = dict(_POLICY)
-    if settings.STORAGE_BACKEND == "s3":
-        # Full pictures come from the object store, by a signed link.
-        policy["img-src"] += " https:"
-    return "; ".join(f"{name} {value}" for name, value in policy.items())

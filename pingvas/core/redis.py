@@ -62,6 +62,10 @@ def user_online(user_id: UUID) -> str:
     return f"user:{user_id}:online"
 
 
+def user_sockets(user_id: UUID) -> str:
+    return f"user:{user_id}:sockets"
+
+
 def generation_rate(user_id: UUID) -> str:
     return f"ratelimit:user:{user_id}:generation"
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.admin import autodiscover, site
+from django.contrib.admin import AdminSite, autodiscover, site
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from pingvas.core.db.actor import SERVICE, become
 from pingvas.core.staff_words import name_for_staff
+
+THEME_SECONDS = 3600
+# More than there are models.
+MOST_FOUND = 100
 
 
 class AdminConfig(SimpleAdminConfig):
@@ -51,9 +58,53 @@ class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped packag
         refusal = getattr(form, "refusal", None)
         if refusal is not None:
             response.status_code = refusal.status
-            if "retry_after" in refusal.data:
-                response["Retry-After"] = str(refusal.data["retry_after"])
+            refusal.add_headers(response)
         return response
+
+    # Hooks of the package's.
+
+    def extra_urls(self) -> list[URLPattern]:
+        return [path("theme.css", self.theme, name="theme")]
+
+    def extra_context(
+        self, context: dict[str, Any], request: HttpRequest
+    ) -> dict[str, Any]:
+        # The package would write them into every page: a style that no policy allows
+        # unless it allows everybody's.
+        return context | {"colors": {}}
+
+    def theme(self, request: HttpRequest) -> HttpResponse:
+        """The console's colours as a file; the sign-in page has them too."""
+        context = {
+            "colors": self._get_colors("COLORS", request),
+            "border_radius": self._get_config("BORDER_RADIUS", request),
+        }
+        css = render_to_string("staff/theme.css", context)
+        headers = {"Cache-Control": f"public, max-age={THEME_SECONDS}"}
+        return HttpResponse(css, content_type="text/css", headers=headers)
+
+    def search(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Apps and models by name. The package's keeps what it found in the cache, and
+        fails at pages that are no numbers."""
+        term = request.GET.get("s", "").strip().lower()
+        if not term:
+            return HttpResponse()
+        started = time.monotonic()
+        apps = AdminSite.get_app_list(self, request)
+        found = Paginator(self._search_apps(apps, term), MOST_FOUND)
+        is_command = "extended" in request.GET
+        name = "command_results" if is_command else "search_results"
+        context = {
+            "page_obj": found,
+            "results": found.page(1),
+            "page_counter": 0,
+            "execution_time": time.monotonic() - started,
+        }
+        template = f"unfold/helpers/{name}.html"
+        headers = {"HX-Trigger": "search"}
+        return TemplateResponse(request, template, context, headers=headers)
 
     def refuse(self, request: HttpRequest) -> HttpResponseBase:
         """Within the console, so that its menu shows what is open."""

@@ -1,109 +1,129 @@
 """The WSGI application on threads that are kept, under the server's event loop.
 
-A request crosses from the loop to its thread once and back once: its body has usually
-come with it, and a short answer is sent as a whole. a2wsgi's own middleware crosses for
-the body and for every part of the answer.
+A thread never waits for a client: the loop reads the body before it takes one, and
+sends the answer after it is free again. A request crosses from the loop to its thread
+once and back once. a2wsgi's own middleware crosses for the body and for every part of
+the answer, and waits in the thread for both.
 """
 
 from __future__ import annotations
 
 import asyncio
-from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable, Iterable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from io import BytesIO
 from typing import Any
 
-from a2wsgi.wsgi import Body, build_environ
+from a2wsgi.wsgi import build_environ
 
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+from pingvas.core.errors import PingvasError, RequestTooSlow
+from pingvas.core.serving.answers import Answer, FileToSend
+from pingvas.core.serving.asgi_types import Receive, Scope, Send
+from pingvas.core.serving.bodies import complete_environ, read_body
+from pingvas.core.serving.holds import MEGABYTE, Hold, Store
+from pingvas.core.serving.pace import ClientGone
+from pingvas.core.serving.refusals import refuse
 
-# An answer up to this size waits for its end; of a longer one no more is held.
-HELD_BYTES = 64 * 1024
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+GRACE_SECONDS = 10.0
+STUCK_SECONDS = 60.0
+
+
+class Occupancy:
+    """How many requests have or want a thread, and whether any gets on."""
+
+    def __init__(self, threads: int, clock: Callable[[], float]) -> None:
+        self._threads = threads
+        self._clock = clock
+        self._count = 0
+        self._moved_at = clock()
+
+    def enter(self) -> None:
+        self._count += 1
+        if self._count == self._threads + 1:
+            # The first that waits: what was before says nothing.
+            self._moved_at = self._clock()
+
+    def leave(self) -> None:
+        self._count -= 1
+        self._moved_at = self._clock()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether requests wait, and no thread has finished one for long."""
+        is_waiting = self._count > self._threads
+        return is_waiting and self._clock() - self._moved_at > STUCK_SECONDS
 
 
 class ThreadedApplication:
-    """`application`, a WSGI one, as an ASGI application for HTTP on so many threads."""
+    """`application`, a WSGI one, as an ASGI application for HTTP on so many threads.
 
-    def __init__(self, application: Application, *, threads: int) -> None:
+    store: where bodies and answers wait. grace: seconds that a client has before the
+    least rate counts.
+    """
+
+    def __init__(
+        self,
+        application: WsgiApplication,
+        *,
+        threads: int,
+        store: Store | None = None,
+        grace: float = GRACE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="http")
+        self._store = store or Store(memory=64 * MEGABYTE, files=256 * MEGABYTE)
+        self._grace = grace
+        self.occupancy = Occupancy(threads, clock)
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        first = await receive()
-        if first["type"] == "http.disconnect":
-            return
-        loop = asyncio.get_running_loop()
-        environ = build_environ(scope, _body(first, receive, loop))
-        answer = _Answer(send, loop)
-        run = copy_context().run
-        await loop.run_in_executor(self._pool, run, self._run, environ, answer)
-        await answer.send_held()
-
-    def _run(self, environ: Any, answer: _Answer) -> None:
-        chunks = self._application(environ, answer.start)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            for chunk in chunks:
-                answer.write(chunk)
+            body = await read_body(scope, receive, store=self._store, grace=self._grace)
+        except ClientGone:
+            return
+        except PingvasError as error:
+            # Of a body that came too slowly nothing is on its way.
+            unread = not isinstance(error, RequestTooSlow)
+            await refuse(scope, receive, send, error, unread=unread)
+            return
+        answer = Answer(self._store)
+        try:
+            await self._answer(scope, body, answer)
+            await answer.send(send, head_only=scope["method"] == "HEAD")
+        except PingvasError as error:
+            # There was no room for the answer: nothing of it was sent.
+            await refuse(scope, receive, send, error, unread=False)
         finally:
+            answer.release()
+
+    async def _answer(self, scope: Scope, body: Hold, answer: Answer) -> None:
+        """Let a thread make the answer."""
+        environ = _environ(scope, body)
+        loop = asyncio.get_running_loop()
+        run = copy_context().run
+        self.occupancy.enter()
+        try:
+            await loop.run_in_executor(self._pool, run, self._run, environ, answer)
+        finally:
+            self.occupancy.leave()
+            body.release()
+
+    def _run(self, environ: dict[str, Any], answer: Answer) -> None:
+        chunks: Any = self._application(environ, answer.start)
+        try:
+            answer.take(chunks)
+        finally:
+            # Here, not on the loop: it gives this thread's connection back.
             getattr(chunks, "close", lambda: None)()
-        answer.end()
 
 
-def _body(first: Message, receive: Any, loop: AbstractEventLoop) -> Any:
-    """What `wsgi.input` reads: all that came, or what comes as it is asked for."""
-    content = first.get("body", b"")
-    if not first.get("more_body"):
-        return BytesIO(content)
-    body = Body(loop, receive)
-    body.buffer.extend(content)
-    return body
-
-
-class _Answer:
-    """An answer on its way: held while it is short, else sent part by part."""
-
-    def __init__(self, send: Send, loop: AbstractEventLoop) -> None:
-        self._send = send
-        self._loop = loop
-        self._head: Message | None = None
-        self._held = bytearray()
-        self._is_over = False
-
-    def start(
-        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
-    ) -> Callable[[bytes], None]:
-        self._head = {
-            "type": "http.response.start",
-            "status": int(status.split(" ", 1)[0]),
-            "headers": [
-                # Django's cookies begin with a space.
-                (name.lower().encode("latin1"), value.strip().encode("latin1"))
-                for name, value in headers
-            ],
-        }
-        return self.write
-
-    def write(self, chunk: bytes) -> None:
-        self._held += chunk
-        if len(self._held) > HELD_BYTES:
-            # The thread waits, so that a slow reader is not read ahead of.
-            sending = asyncio.run_coroutine_threadsafe(self.send_held(), self._loop)
-            sending.result()
-
-    def end(self) -> None:
-        self._is_over = True
-
-    async def send_held(self) -> None:
-        if self._head is not None:
-            await self._send(self._head)
-            self._head = None
-        body, self._held = bytes(self._held), bytearray()
-        more = not self._is_over
-        await self._send(
-            {"type": "http.response.body", "body": body, "more_body": more}
-        )
+def _environ(scope: Scope, body: Hold) -> dict[str, Any]:
+    # Typed for a2wsgi's own body, which waits for the client.
+    build: Any = build_environ
+    environ: dict[str, Any] = build(scope, body.reader())
+    environ["wsgi.file_wrapper"] = FileToSend
+    complete_environ(environ, body.size)
+    return environ

@@ -7,10 +7,13 @@ that never reads would neither learn why nor ever be let go.
 
 from __future__ import annotations
 
+import logging
 import socket
-from asyncio import BaseTransport
+from asyncio import BaseTransport, TimerHandle
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import (
     WebSocketsSansIOProtocol,
@@ -23,8 +26,18 @@ KERNEL_BUFFER_BYTES = 256 * 1024
 SECONDS_TO_READ_THE_CLOSE = 15
 
 
+# Apart from the server's own, whose lines show addresses with their tickets.
+log = logging.getLogger("pingvas.websocket")
+log.setLevel(logging.WARNING)
+
+
 class BoundedWebSocket(WebSocketsSansIOProtocol):
-    """A protocol whose close frame always goes out, and whose sockets always end."""
+    """A protocol whose close frame always goes out, and whose sockets always end.
+
+    leave_place: gives the place among its address's connections back.
+    """
+
+    leave_place: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, config: Any, *rest: Any, **options: Any) -> None:
         # Frames of a few hundred bytes: compressing costs more than it saves, and
@@ -32,12 +45,28 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         config.ws_per_message_deflate = False
         config.ws_max_size = LARGEST_INCOMING_BYTES
         super().__init__(config, *rest, **options)
+        self.logger = self.conn.logger = log
+        self.conn.debug = False
+        self._handshake_timer: TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         one = transport.get_extra_info("socket")
         if one is not None and one.family in {socket.AF_INET, socket.AF_INET6}:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER_BYTES)
         super().connection_made(transport)
+        seconds = float(settings.CLIENT_GRACE_SECONDS)
+        self._handshake_timer = self.loop.call_later(seconds, self._is_shaken)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.leave_place()
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and not self.transport.is_closing():
+            self._refuse_handshake()
 
     async def send(self, message: Any) -> None:
         if self.close_sent:
@@ -56,6 +85,20 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         self._end_soon()
         super().shutdown()
+
+    def _refuse_handshake(self) -> None:
+        """Answer a request that the protocol could not read, and forgot to answer.
+
+        It comes whole, so there is nothing to wait for.
+        """
+        self.handshake_complete = True
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+        self._end_soon()
+
+    def _is_shaken(self) -> None:
+        if not self.handshake_complete:
+            self.transport.abort()
 
     def _end_soon(self) -> None:
         # A transport with unread bytes stays open for as long as its client likes.

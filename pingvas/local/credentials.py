@@ -12,6 +12,7 @@ from pingvas.local.files import write_private_file
 
 MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(48),
+    "LEDGER_SIGNING_KEY": lambda: secrets.token_hex(32),
     "DB_OWNER_PASSWORD": lambda: secrets.token_hex(24),
     "DB_APP_PASSWORD": lambda: secrets.token_hex(24),
     "DB_WORKER_PASSWORD": lambda: secrets.token_hex(24),

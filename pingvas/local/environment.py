@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pingvas.core import redis_users
 from pingvas.core.db.roles import OWNER, WEB, WORKER
 from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.redis import EmbeddedRedis
 
 DATABASE = "pingvas_db"
 
-# Kept from the web process and the workers; a set-up command gets those it names.
+# Kept from the web process and the workers, save for those that one of them or a
+# set-up command names.
 PRIVILEGED = (
     "DATABASE_ADMIN_URL",
     "DATABASE_OWNER_URL",
@@ -23,6 +25,9 @@ PRIVILEGED = (
     "DB_READONLY_PASSWORD",
     "DEMO_PASSWORD",
     "STAFF_PASSWORD",
+    "LEDGER_SIGNING_KEY",
+    "REDIS_ADMIN_URL",
+    "REDIS_WORKER_URL",
 )
 
 
@@ -58,8 +63,12 @@ def postgres_environment(
 
 
 def redis_environment(redis: EmbeddedRedis) -> dict[str, str]:
-    """Return the address of Redis."""
-    return {"REDIS_URL": redis.url}
+    """Return the addresses of Redis, one for each of its users."""
+    return {
+        "REDIS_ADMIN_URL": redis.admin_url,
+        "REDIS_URL": redis.url(redis_users.WEB),
+        "REDIS_WORKER_URL": redis.url(redis_users.WORKER),
+    }
 
 
 def development_defaults(
@@ -69,6 +78,7 @@ def development_defaults(
     return {
         "PINGVAS_ENV": "development",
         "SECRET_KEY": credentials["SECRET_KEY"],
+        "LEDGER_SIGNING_KEY": credentials["LEDGER_SIGNING_KEY"],
         "DB_SCHEMA": "dev_pingvas",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "MEDIA_ROOT": str(folder / "media"),

@@ -7,6 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
+from pingvas.core import private_files
 from pingvas.local.errors import LocalError
 
 
@@ -17,8 +18,8 @@ def make_private_folder(folder: Path) -> Path:
         LocalError: it belongs to another user, or a file is in its place.
     """
     try:
-        for missing in [*reversed(folder.parents), folder]:
-            missing.mkdir(mode=0o700, exist_ok=True)
+        private_files.make_private_folder(folder)
+        private_files.close_folder(folder)
         os.scandir(folder).close()
     except OSError as error:
         raise LocalError(

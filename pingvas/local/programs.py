@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 # Highest tier first: the worker empties the queues in this order.
 GENERATION_QUEUES = "queue:enterprise,queue:studio,queue:pro,queue:starter,queue:free"
 MAINTENANCE_QUEUES = "sweep,maintenance"
-# Workers and Beat sign in by a name of their own.
-WORKER_LOGIN = {"DATABASE_URL": "DATABASE_WORKER_URL"}
+# Workers and Beat sign in by names of their own.
+WORKER_LOGIN = {
+    "DATABASE_URL": "DATABASE_WORKER_URL",
+    "REDIS_URL": "REDIS_WORKER_URL",
+}
 FEW_CONNECTIONS = {"DB_POOL_MIN": "1", "DB_POOL_MAX": "4"}
 
 # New weights get a new number: a name goes on meaning what made a picture.
@@ -42,8 +45,12 @@ class Program:
     patience: float = 10.0
 
     def variables(self, secrets: Mapping[str, str]) -> dict[str, str]:
-        """Its own variables, with those of `secrets` that it names."""
-        named = {name: secrets[source] for name, source in self.secrets.items()}
+        """Its own variables, with those of `secrets` that it names and that exist."""
+        named = {
+            name: secrets[source]
+            for name, source in self.secrets.items()
+            if source in secrets
+        }
         return {**self.env, **named}
 
 
@@ -114,7 +121,8 @@ def list_programs(port: int) -> list[Program]:
             # The second child sweeps on while the first is at a long audit.
             _worker("maintenance", MAINTENANCE_QUEUES, children=2),
             env={**FEW_CONNECTIONS, "WORKER_KIND": "maintenance"},
-            secrets=WORKER_LOGIN,
+            # It alone signs what the ledger says.
+            secrets={**WORKER_LOGIN, "LEDGER_SIGNING_KEY": "LEDGER_SIGNING_KEY"},
         ),
         Program("beat", _beat(), FEW_CONNECTIONS, WORKER_LOGIN),
     ]
@@ -125,6 +133,8 @@ def _web(port: int) -> tuple[str, ...]:
         *(sys.executable, "-m", "uvicorn", "pingvas.asgi:application"),
         *("--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"),
         *("--timeout-graceful-shutdown", "10"),
+        # Forwarded headers and the log of requests are ours: see pingvas.core.serving.
+        *("--no-proxy-headers", "--no-access-log"),
         *("--http", "pingvas.core.http:PromptHttp"),
         *("--ws", "pingvas.core.websocket:BoundedWebSocket"),
     )

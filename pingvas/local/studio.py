@@ -44,6 +44,7 @@ def run_studio(home: Home) -> None:
         check_port(port)
         servers = choose_servers(home, os.environ)
         announce_quarters(servers)
+        warn_of_old_redis(servers)
         if servers.embedded():
             say("서버를 시작합니다.", "Starting the servers.")
         supervisor.adopt([ServerMember(server) for server in servers.embedded()])
@@ -143,6 +144,18 @@ def announce_quarters(servers: LocalServers) -> None:
             "에서는 사용자 네임스페이스를 쓸 수 없음)",
             f"The database lies in {servers.postgres.notice}: PostgreSQL refuses to "
             "run as root, and no user namespace can be used for this folder.",
+        )
+
+
+def warn_of_old_redis(servers: LocalServers) -> None:
+    """Say so when no Redis was found that is free of known holes."""
+    if servers.redis is not None and servers.redis.program.is_old:
+        version = ".".join(map(str, servers.redis.program.version))
+        say(
+            f"Redis {version}은(는) 오래되어 알려진 보안 결함이 있습니다: Redis 7.0.15 "
+            "이상을 설치하면 그것을 씁니다.",
+            f"Redis {version} is old and has known holes: install 7.0.15 or newer, and "
+            "it is taken.",
         )
 
 

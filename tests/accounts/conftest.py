@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from redis.exceptions import ConnectionError as RedisAway
 
-from pingvas.core.redis import redis_client
+from pingvas.core import redis as product_redis
 from tests.accounts.api import Program
+from tests.redis import redis_client
 
 
 @pytest.fixture
@@ -21,14 +21,6 @@ def fresh_counters():
         redis_client().delete(*keys)
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch):
-    """The same algorithm for a hundredth of its price."""
-    monkeypatch.setattr(Argon2PasswordHasher, "time_cost", 1)
-    monkeypatch.setattr(Argon2PasswordHasher, "memory_cost", 64)
-    monkeypatch.setattr(Argon2PasswordHasher, "parallelism", 1)
-
-
 @pytest.fixture
 def redis_away(monkeypatch):
     """Every command fails from here on, as when the server does not answer."""
@@ -36,4 +28,5 @@ def redis_away(monkeypatch):
     def refuse(*args, **kwargs):
         raise RedisAway("Connection refused")
 
-    monkeypatch.setattr(redis_client().connection_pool, "get_connection", refuse)
+    pool = product_redis.redis_client().connection_pool
+    monkeypatch.setattr(pool, "get_connection", refuse)

@@ -6,9 +6,10 @@ import pytest
 from django.test import Client
 
 from accounts.tokens import spend_ws_ticket
-from pingvas.core.redis import WS_TICKET_TTL_SECONDS, redis_client, ws_ticket
+from pingvas.core.redis import WS_TICKET_TTL_SECONDS, ws_ticket
 from tests.accounts.api import Program, error, signed_in
 from tests.cast import make_user
+from tests.redis import redis_client
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_a_ticket_is_spent_once(program, alice):
     ticket = answer.json()["ticket"]
     assert answer.json()["expires_in"] == WS_TICKET_TTL_SECONDS
     assert 0 < redis_client().ttl(ws_ticket(ticket)) <= WS_TICKET_TTL_SECONDS
-    assert spend_ws_ticket(ticket) == alice.id
+    assert spend_ws_ticket(ticket).user_id == alice.id
     assert spend_ws_ticket(ticket) is None
 
 

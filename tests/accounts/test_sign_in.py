@@ -32,7 +32,7 @@ def attempt(program, email="alice@example.com", password=WRONG, **headers):
 def test_a_password_becomes_tokens_that_are_believed(program, alice):
     answer = attempt(program, password=PASSWORD)
     assert answer.status_code == 200
-    assert answer["Cache-Control"] == "no-store"
+    assert answer["Cache-Control"] == "private, no-store"
     tokens = answer.json()
     assert sorted(tokens) == ["access", "expires_in", "refresh"]
     assert 0 < tokens["expires_in"] <= 15 * 60

@@ -17,9 +17,10 @@ from accounts import tokens
 from accounts.models import User
 from accounts.tokens import sign_out_everywhere
 from pingvas.core.db.actor import IDENTITY, acting_as
-from pingvas.core.redis import redis_client, token_blacklist
+from pingvas.core.redis import token_blacklist
 from tests.accounts.api import Program, error, signed_in
 from tests.cast import PASSWORD, make_user
+from tests.redis import redis_client
 
 KEY = settings.SIMPLE_JWT["SIGNING_KEY"]
 
@@ -78,6 +79,26 @@ def test_a_token_of_ours_with_a_wrong_claim_is_refused(program, change):
     answer = Program(signed(payload)).get("me")
     error(answer, 401, "token_invalid")
     assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+UNKNOWN = [
+    *[{name: None} for name in ("sub", "sid", "epoch")],
+    *[{name: "\0"} for name in ("sub", "sid", "epoch")],
+    *[{name: 7} for name in ("sub", "sid", "epoch", "jti")],
+    *[{"sub": []}, {"sid": {}}, {"exp": "later"}, {"exp": "9" * 12}, {"exp": []}],
+    *[{"exp": 10**12}, {"exp": 10**30}, {"exp": 1e300}, {"exp": float("inf")}],
+]
+
+
+@pytest.mark.parametrize("change", UNKNOWN, ids=str)
+def test_a_token_signed_rightly_that_names_no_sign_in_is_refused(program, change):
+    def changed(token):
+        payload = claims(token) | change
+        return signed({name: v for name, v in payload.items() if v is not None})
+
+    error(Program(changed(program.access)).get("me"), 401, "token_invalid")
+    answer = refresh(Program(), changed(program.tokens["refresh"]))
+    error(answer, 401, "token_invalid")
 
 
 def test_the_same_claims_signed_rightly_are_believed(program):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -93,12 +94,20 @@ def test_a_transaction_shows_its_job_and_no_words_of_the_staff(alice, browser):
     with acting_as(SERVICE):
         place_hold(user_id=alice.id, job_id=job.id, amount=20)
         settle_hold(job_id=job.id, milliseconds=7000)
-        adjust_credits(user_id=alice.id, amount=5, reason="a secret", staff_id=alice.id)
+        adjust_credits(
+            user_id=alice.id,
+            amount=5,
+            reason="a secret",
+            public_note="sorry for the wait",
+            staff_id=uuid4(),
+        )
     answer = browser.get("/api/v1/credits/transactions")
     adjustment, usage, _ = answer.json()["results"]
     assert (usage["type"], usage["amount"]) == ("generation_usage", -7)
     assert (usage["balance_after"], usage["job_id"]) == (293, str(job.id))
     assert adjustment["type"] == "admin_adjustment"
+    assert adjustment["public_note"] == "sorry for the wait"
+    assert usage["public_note"] is None
     assert b"secret" not in answer.content
 
 

@@ -148,7 +148,7 @@ class Credits(RuleBasedStateMachine):
                 user_id=self.user.id,
                 amount=amount,
                 reason="test",
-                staff_id=self.user.id,
+                staff_id=uuid4(),
             )
         if allowed:
             self.open()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from uuid import uuid4
 
 import pytest
 
 from billing.models import TransactionType
+from billing.services.grants import adjust_credits
 from billing.services.ledger import lock_balance, post
 from gallery.models import Image
 from gallery.services import delete_image, record_image
@@ -113,6 +115,21 @@ def test_every_moment_can_be_read_by_a_script_and_says_its_zone_without(page, al
     row = page()[0]
     assert re.search(r'<time datetime="\d{4}-\d\d-\d\dT[\d:.]+\+00:00">', row)
     assert "<span data-utc>UTC</span>" in row
+
+
+def test_the_note_of_the_staff_is_shown_and_their_reason_is_not(page, alice):
+    with acting_as(SERVICE):
+        adjust_credits(
+            user_id=alice.id,
+            amount=5,
+            reason="a secret",
+            public_note="Sorry for the <wait>",
+            staff_id=uuid4(),
+        )
+    row = page()[0]
+    assert "Adjusted by our staff" in row
+    assert "Sorry for the &lt;wait&gt;" in row
+    assert "secret" not in row
 
 
 def test_a_long_prompt_is_cut(page, alice):

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import pytest
+from django.db import ProgrammingError
+from django.utils import translation
 
 from accounts.models import User
-from billing.models import CreditBalance, CreditTransaction, TransactionType
+from billing.models import (
+    AdjustmentNote,
+    CreditBalance,
+    CreditTransaction,
+    TransactionType,
+)
 from billing.plans import grant_amount
 from billing.selectors import get_balance_summary, transactions_for
-from billing.services.grants import adjust_credits, read_balance
+from billing.services.grants import OwnAccount, adjust_credits, read_balance
 from billing.services.holds import place_hold
 from billing.services.ledger import (
     BalanceTooLow,
@@ -150,13 +157,69 @@ def test_a_grant_stops_at_the_cap_and_is_never_negative(quota, balance, granted)
     assert grant_amount(quota=quota, balance=balance) == granted
 
 
-def test_an_adjustment_keeps_who_and_why(alice, dana):
+def test_an_adjustment_keeps_who_and_why_beside_the_ledger(alice, dana):
     with acting_as(SERVICE):
         posting = adjust_credits(
-            user_id=alice.id, amount=40, reason=" goodwill ", staff_id=dana.id
+            user_id=alice.id,
+            amount=40,
+            reason=" goodwill ",
+            public_note=" sorry! ",
+            staff_id=dana.id,
         )
+        note = posting.note
     assert (posting.type, posting.amount) == ("admin_adjustment", 40)
-    assert posting.description == f"staff {dana.id}: goodwill"
+    assert posting.description is None
+    assert (note.internal_reason, note.public_note) == ("goodwill", "sorry!")
+    assert note.staff_id == dana.id
+
+
+def test_the_words_of_an_adjustment_can_be_erased(alice, dana):
+    with acting_as(SERVICE):
+        posting = adjust_credits(
+            user_id=alice.id, amount=40, reason="goodwill", staff_id=dana.id
+        )
+        assert AdjustmentNote.objects.filter(transaction=posting).delete()[0] == 1
+    assert balance_of(alice) == 40
+
+
+@pytest.mark.parametrize("other", [{"reason": "else"}, {"public_note": "else"}])
+def test_an_adjustment_told_again_in_other_words_is_refused(alice, dana, other):
+    told = {"user_id": alice.id, "amount": 40, "reason": "x", "staff_id": dana.id}
+    with acting_as(SERVICE):
+        adjust_credits(idempotency_key="t", **told)
+    with pytest.raises(PostingConflict), acting_as(SERVICE):
+        adjust_credits(idempotency_key="t", **told | other)
+
+
+@pytest.mark.parametrize("amount", [40, -40])
+def test_nobody_adjusts_their_own_credits(dana, amount):
+    with pytest.raises(OwnAccount) as refused, acting_as(SERVICE):
+        adjust_credits(user_id=dana.id, amount=amount, reason="x", staff_id=dana.id)
+    assert refused.value.as_dict()["error"]["code"] == "own_account"
+    with translation.override("ko"):
+        assert str(refused.value.words).startswith("본인 계정의 크레딧은")
+
+
+def test_a_user_reads_the_note_to_them_and_no_other_word(alice, dana):
+    bob = make_owner("bob", tier="pro")
+    with acting_as(SERVICE):
+        for user in (alice, bob):
+            adjust_credits(
+                user_id=user.id,
+                amount=40,
+                reason="a secret",
+                public_note=f"for {user.email}",
+                staff_id=dana.id,
+            )
+    with acting_as(user_actor(alice.id)):
+        notes = AdjustmentNote.objects.values_list("public_note", flat=True)
+        assert list(notes) == ["for alice@example.com"]
+    for column in ("internal_reason", "staff_id"):
+        with (
+            pytest.raises(ProgrammingError, match="permission denied"),
+            acting_as(user_actor(alice.id)),
+        ):
+            AdjustmentNote.objects.values_list(column).first()
 
 
 def test_adjustments_without_a_key_are_each_their_own(alice, dana):

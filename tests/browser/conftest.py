@@ -16,7 +16,6 @@ import pytest
 import torch
 from django.conf import settings as django_settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.cached_db import SessionStore
 from django.core.management import call_command
 from django.db import connection
 from playwright.sync_api import expect, sync_playwright
@@ -24,6 +23,7 @@ from playwright.sync_api import expect, sync_playwright
 from accounts.tiers import Tier
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.sessions import SessionStore
 from tests.browser.studio import Studio, book
 from tests.browser.web import running_web
 from tests.cast import make_user

@@ -97,7 +97,7 @@ BROKEN = {
 def test_what_is_seen_while_we_are_broken(visit, tmp_path, refusal, environment):
     with running_web(tmp_path / "log", **environment) as address:
         page = visit(**STILL)
-        session = {"name": "sessionid", "value": "someones", "url": address}
+        session = {"name": "sessionid", "value": "someones" * 4, "url": address}
         page.context.add_cookies([session])
         assert_accessible_refusal(page, *refusal, f"{address}/gallery")
         page.context.close()

@@ -22,15 +22,19 @@ from psycopg.conninfo import conninfo_to_dict
 from generation.models import GenerationJob
 from generation.services.sweep import sweep
 from pingvas.celery import app
+from pingvas.core import redis as product_redis
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.provision import PASSWORDS, Provision, provision
-from pingvas.core.redis import job_progress, redis_client
+from pingvas.core.redis import job_progress
+from pingvas.core.redis_users import USERS
 from pingvas.local.credentials import load_credentials
-from pingvas.local.environment import postgres_environment
+from pingvas.local.environment import postgres_environment, redis_environment
 from pingvas.local.postgres import EmbeddedPostgres
 from pingvas.local.programs import list_programs
 from pingvas.local.redis import EmbeddedRedis
 from tests.core.programs import ROOT
+from tests.redis import redis_client, refusals
+from tests.servers import TESTS
 from tests.workers.engine import checkpoints
 
 LEASE_SECONDS = 5
@@ -43,7 +47,9 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         self.postgres = EmbeddedPostgres(folder / "postgres", durable=False)
-        self.redis = EmbeddedRedis(folder / "redis", durable=False)
+        self.redis = EmbeddedRedis(
+            folder / "redis", durable=False, users=(*USERS, TESTS)
+        )
         self._credentials = load_credentials(folder / "credentials.json")
         self._patch = pytest.MonkeyPatch()
         self._before = {
@@ -75,11 +81,19 @@ class Servers:
         self.redis.stop()
 
     def _point_celery(self) -> None:
-        for name in ("REDIS_URL", "CELERY_BROKER_URL"):
-            self._patch.setenv(name, self.redis.url)
+        addresses = redis_environment(self.redis)
+        addresses["REDIS_URL"] = addresses["CELERY_BROKER_URL"] = self.redis_url
+        for name, value in addresses.items():
+            self._patch.setenv(name, value)
         self._forget_clients()
 
+    @property
+    def redis_url(self) -> str:
+        """For this process, which is web and worker at once."""
+        return self.redis.url(TESTS)
+
     def _forget_clients(self) -> None:
+        product_redis.redis_client.cache_clear()
         redis_client.cache_clear()
         app.amqp._producer_pool = app._pool = None
 
@@ -118,6 +132,7 @@ class Worker:
     def start(self, **variables: str) -> None:
         program = next(each for each in list_programs(0) if each.name == "generation")
         own = program.variables(os.environ)
+        own["CELERY_BROKER_URL"] = own["REDIS_URL"]
         environment = os.environ | own | self._settings() | variables
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -215,17 +230,19 @@ class World:
     def open(self) -> None:
         self.servers.start()
         self._settings = override_settings(
-            REDIS_URL=self.servers.redis.url, MEDIA_ROOT=self.folder / "media"
+            REDIS_URL=self.servers.redis_url, MEDIA_ROOT=self.folder / "media"
         )
         self._settings.enable()
-        redis_client.cache_clear()
+        product_redis.redis_client.cache_clear()
         self.checkpoint = checkpoints.build("sd15", self.folder / "sd15")
         self.worker.start()
 
     def close(self) -> None:
         self.worker.stop()
         self._settings.disable()
+        refused = refusals(self.servers.redis.admin_url)
         self.servers.stop()
+        assert refused == []
 
     def add_model(self) -> None:
         call_command(

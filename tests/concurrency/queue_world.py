@@ -42,7 +42,7 @@ def make_rich(name: str, tier: str = "free", password: str | None = None) -> Use
         user = User.objects.create_user(f"{name}@example.com", password, tier=tier)
     with acting_as(SERVICE):
         adjust_credits(
-            user_id=user.id, amount=1_000_000, reason="test", staff_id=user.id
+            user_id=user.id, amount=1_000_000, reason="test", staff_id=uuid4()
         )
     return user
 

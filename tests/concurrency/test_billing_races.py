@@ -210,7 +210,7 @@ class Customer:
                 user_id=self.user.id,
                 amount=amount,
                 reason="test",
-                staff_id=self.user.id,
+                staff_id=uuid4(),
             )
 
 

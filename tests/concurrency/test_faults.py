@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from gallery.models import Image
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, acting_as
-from pingvas.core.redis import job_progress, job_status, redis_client
+from pingvas.core.redis import job_progress, job_status
 from tests.concurrency.fault_world import (
     LEASE_SECONDS,
     MODEL,
@@ -28,6 +28,7 @@ from tests.concurrency.fault_world import (
     wait_until,
 )
 from tests.concurrency.queue_world import assert_queue_is_sound, make_rich, submit
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

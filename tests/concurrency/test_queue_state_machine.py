@@ -50,7 +50,7 @@ from generation.services.sweep import sweep
 from generation.states import CLAIMABLE, TERMINAL, TRANSITIONS
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
-from pingvas.core.redis import redis_client, tier_queue
+from pingvas.core.redis import tier_queue
 from tests.cast import PASSWORD
 from tests.concurrency.queue_world import (
     CHEAP,
@@ -62,6 +62,7 @@ from tests.concurrency.queue_world import (
     make_model,
     make_rich,
 )
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

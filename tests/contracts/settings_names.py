@@ -15,6 +15,7 @@ READERS = {
     "env_int",
     "env_choice",
     "env_list",
+    "env_networks",
     "database",
 }
 EXPLAINED = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]*)=", re.MULTILINE)

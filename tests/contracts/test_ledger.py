@@ -106,7 +106,7 @@ def test_no_user_posts_or_moves_a_balance(alice):
         "UPDATE credit_transactions SET subscription_id = NULL",
         "UPDATE credit_transactions SET job_id = NULL, amount = 1000",
         "DELETE FROM credit_transactions",
-        "TRUNCATE credit_transactions",
+        "TRUNCATE credit_transactions CASCADE",
         "TRUNCATE users CASCADE",
     ],
 )

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -16,11 +17,13 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import InsufficientPrivilege, RestrictViolation
 
 from pingvas.core.db.roles import ROLES
 from pingvas.settings import BASE_DIR
+from tests.billing.chain import computed_hashes, read_rows
 from tests.contracts.catalog import Catalog, Thing
+from tests.contracts.people import insert_user, set_balance
 from tests.contracts.scratch import (
     catalog_of,
     owner_works_in,
@@ -185,3 +188,70 @@ def test_every_app_with_models_has_migrations():
     for config in apps.get_app_configs():
         if any(model._meta.managed for model in config.get_models()):
             assert config.label in migrated
+
+
+UNSEALED = "0003_credit_holds"
+STAFF = UUID("00000000-0000-4000-8000-000000000001")
+
+
+def test_an_older_ledger_is_sealed_and_staff_words_move_out_of_it(migrated):
+    with owner_works_in(migrated):
+        call_command("migrate", "billing", UNSEALED, verbosity=0)
+        with connect("DATABASE_ADMIN_URL", migrated) as admin:
+            _post_as_before(admin)
+            before = _descriptions(admin)
+        call_command("migrate", verbosity=0)
+        with connect("DATABASE_ADMIN_URL", migrated) as admin:
+            found = {row["id"]: row["row_hash"] for row in read_rows(admin)}
+            assert len(found) == len(before)
+            assert computed_hashes(admin) == found
+            assert _descriptions(admin) == ["free month", None, "by hand", None]
+            notes = admin.execute(
+                "SELECT staff_id, internal_reason, public_note FROM adjustment_notes"
+            ).fetchall()
+            assert notes == [(STAFF, "a gift\nof two lines", None)]
+            with pytest.raises(RestrictViolation), admin.transaction():
+                admin.execute("UPDATE credit_transactions SET description = 'x'")
+        call_command("migrate", "billing", UNSEALED, verbosity=0)
+        with connect("DATABASE_ADMIN_URL", migrated) as admin:
+            assert _descriptions(admin) == before
+            _forget(admin)
+        call_command("migrate", verbosity=0)
+
+
+def _post_as_before(admin) -> None:
+    """Two users' ledgers, by a version that knew neither seals nor notes."""
+    gift = f"staff {STAFF}: a gift\nof two lines"
+    for name, postings in {
+        "ada": [
+            (1, 300, 300, "subscription_grant", "free month"),
+            (2, 50, 350, "admin_adjustment", gift),
+        ],
+        "bea": [
+            (1, 5, 5, "admin_adjustment", "by hand"),
+            (2, -5, 0, "generation_usage", None),
+        ],
+    }.items():
+        user = insert_user(admin, name)
+        for posting in postings:
+            admin.execute(
+                "INSERT INTO credit_transactions (user_id, sequence, amount, "
+                "balance_after, type, description, idempotency_key) "
+                "VALUES (%s, %s, %s, %s, %s, %s, gen_random_uuid())",
+                [user, *posting],
+            )
+        set_balance(admin, user, postings[-1][2])
+
+
+def _descriptions(admin) -> list[str | None]:
+    rows = admin.execute(
+        "SELECT description FROM credit_transactions JOIN users ON user_id = users.id "
+        "ORDER BY email, sequence"
+    )
+    return [words for (words,) in rows]
+
+
+def _forget(admin) -> None:
+    admin.execute("SET LOCAL session_replication_role = replica")
+    for table in ("credit_transactions", "credit_balances", "users"):
+        admin.execute(f"DELETE FROM {table}")  # noqa: S608 - our names

@@ -19,7 +19,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gallery.models import Board
-from pingvas.core import health
 from pingvas.core.db.actor import current_actor
 from pingvas.core.errors import NotAllowed
 
@@ -139,7 +138,6 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/whoami", admin.site.admin_view(whoami)),
     path("admin/", admin.site.urls),
-    path("healthz", health.healthz),
     path("whoami", whoami),
     path("boards/count", count_boards),
     path("write/<int:status>", write_and_return),

@@ -22,6 +22,7 @@ PRODUCTION = MINIMAL | {
     "PINGVAS_ENV": "production",
     "SECRET_KEY": "a-key-of-production-length-0123456789-0123456789-abc",
     "DATABASE_URL": MINIMAL["DATABASE_URL"] + TLS,
+    "REDIS_URL": "redis://:none@127.0.0.1:1/0",
 }
 
 

@@ -36,12 +36,16 @@ def verbs_of(role: str, table: str) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Person:
-    """Ids of what somebody has; `spare_job` has no picture yet."""
+    """Ids of what somebody has; `spare_job` has no picture yet.
+
+    `posting` is their first, or for whoever has none another's that has no note yet.
+    """
 
     name: str
     postings: int
     id: UUID = field(default_factory=uuid4)
     subscription: UUID = field(default_factory=uuid4)
+    posting: UUID = field(default_factory=uuid4)
     job: UUID = field(default_factory=uuid4)
     spare_job: UUID = field(default_factory=uuid4)
     image: UUID = field(default_factory=uuid4)
@@ -101,6 +105,10 @@ def a_posting(person: Person) -> Row:
         "idempotency_key": str(uuid4()),
         "sequence": person.postings + 1,
     }
+
+
+def a_note(person: Person) -> Row:
+    return {"transaction_id": person.posting, "internal_reason": "a gift"}
 
 
 def a_job(person: Person) -> Row:
@@ -259,6 +267,12 @@ PRIVATE = {
             "subscription_id": lambda person: person.subscription,
         },
     ),
+    "adjustment_notes": Private(
+        a_note,
+        "internal_reason = 'touched'",
+        references={"transaction_id": lambda person: person.posting},
+        key="transaction_id",
+    ),
     "images": Private(
         an_image, "share_token = NULL", references={"user_id": _id, "job_id": _job}
     ),
@@ -301,6 +315,7 @@ OPEN = {
     "generation_workers": "which workers live",
     "model_speeds": "how fast models run, whoever asked",
     "queue_clock": "one number for the whole queue",
+    "ledger_roots": "digests of the whole ledger; the service's alone",
     "django_celery_beat_clockedschedule": "the timetable",
     "django_celery_beat_crontabschedule": "the timetable",
     "django_celery_beat_intervalschedule": "the timetable",

@@ -47,7 +47,7 @@ def insert(connection: Any, table: str, row: Mapping[str, object]) -> Any:
 
 @contextmanager
 def a_world() -> Iterator[World]:
-    world = World(Person("alice", 1), Person("bob", 1), Person("carol", 0))
+    world = World(Person("alice", 2), Person("bob", 1), Person("carol", 0))
     try:
         # No one role may write all of it.
         with owner_connection() as connection, connection.transaction():
@@ -72,9 +72,12 @@ def _settle(connection: Any, world: World, person: Person) -> None:
 
 
 def _furnish(connection: Any, world: World, person: Person) -> None:
-    world.put(connection, "credit_balances", person, balance=10)
-    first: Row = {"sequence": 1, "balance_after": 10}
-    world.put(connection, "credit_transactions", person, **first)
+    world.put(connection, "credit_balances", person, balance=10 * person.postings)
+    # Alice's second has no note: it is what carol's new one may be about.
+    for number, key in enumerate((person.posting, world.carol.posting)):
+        if number < person.postings:
+            row: Row = {"sequence": number + 1, "balance_after": 10 * (number + 1)}
+            world.put(connection, "credit_transactions", person, id=key, **row)
     for table in PRIVATE:
         if person.name not in world.keys.get(table, {}):
             world.put(connection, table, person)

@@ -8,6 +8,7 @@ from pingvas.env import (
     env_choice,
     env_int,
     env_list,
+    env_networks,
     env_secret,
     env_str,
 )
@@ -101,6 +102,17 @@ def test_only_whole_numbers_are_numbers(monkeypatch, value):
 def test_words_of_a_list_are_trimmed(monkeypatch):
     monkeypatch.setenv("PROBE", " a.example , ,b.example,")
     assert env_list("PROBE") == ["a.example", "b.example"]
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch):
+    monkeypatch.setenv("PROBE", "192.0.2.1, 2001:db8::/32")
+    assert list(map(str, env_networks("PROBE", ""))) == [
+        "192.0.2.1/32",
+        "2001:db8::/32",
+    ]
+    monkeypatch.setenv("PROBE", "proxy.example")
+    with pytest.raises(SettingError, match="PROBE holds no addresses or networks"):
+        env_networks("PROBE", "")
 
 
 @pytest.mark.parametrize(

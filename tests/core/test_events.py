@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, close_old_connections, transaction
+from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
 from pingvas.core import events
@@ -22,10 +23,28 @@ from pingvas.core.events import (
     read_events,
     unread_bytes,
 )
-from pingvas.core.redis import event_counter, event_stream, redis_client
+from pingvas.core.redis import event_counter, event_stream
+from pingvas.core.redis_users import USERS
+from pingvas.local.redis import EmbeddedRedis
+from tests.redis import redis_client
+from tests.servers import TESTS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MICROSECONDS_OF_2026 = 1_767_225_600_000_000
+
+
+@pytest.fixture
+def own_redis(tmp_path, monkeypatch):
+    """Its administrator: scripts are a whole server's, not one database's."""
+    server = EmbeddedRedis(tmp_path / "redis", durable=False, users=(*USERS, TESTS))
+    server.start()
+    with (
+        Redis.from_url(server.url(TESTS), decode_responses=True) as product,
+        Redis.from_url(server.admin_url, decode_responses=True) as administrator,
+    ):
+        monkeypatch.setattr(events, "redis_client", lambda: product)
+        yield administrator
+    server.stop()
 
 
 @pytest.fixture
@@ -87,15 +106,15 @@ def test_numbers_of_many_publishers_are_complete_and_unique(user_id):
 
 def test_a_lost_counter_starts_again_ahead_of_every_number_it_gave(user_id):
     before = [tell(user_id) for _ in range(50)][-1]
-    redis_client().flushall()
+    redis_client().flushdb()
     after = tell(user_id)
     assert after > before
     assert read(user_id, before).is_gap
 
 
-def crash_and_restore(user_id, given):
+def crash_and_restore(client, user_id, given):
     """What a crash of Redis leaves: the state of a second ago, and no scripts."""
-    client, stream = redis_client(), event_stream(user_id)
+    stream = event_stream(user_id)
     kept = client.xrange(stream)[: len(given)]
     client.delete(stream)
     for key, pair in kept:
@@ -104,9 +123,9 @@ def crash_and_restore(user_id, given):
     client.script_flush()
 
 
-def test_a_counter_that_comes_back_old_gives_no_number_twice(user_id):
+def test_a_counter_that_comes_back_old_gives_no_number_twice(user_id, own_redis):
     given = [tell(user_id) for _ in range(10)]
-    crash_and_restore(user_id, given[:5])
+    crash_and_restore(own_redis, user_id, given[:5])
     after = tell(user_id)
     assert after > given[-1]
     assert read(user_id, given[-1]).is_gap
@@ -116,10 +135,10 @@ def test_a_counter_that_comes_back_old_gives_no_number_twice(user_id):
 
 
 def test_without_the_epoch_an_old_counter_would_give_numbers_twice(
-    user_id, monkeypatch
+    user_id, monkeypatch, own_redis
 ):
     given = [tell(user_id) for _ in range(10)]
-    crash_and_restore(user_id, given[:5])
+    crash_and_restore(own_redis, user_id, given[:5])
     monkeypatch.setattr(events, "_database_microseconds", lambda: 1)
     assert tell(user_id) == given[5]
 
@@ -218,10 +237,12 @@ def test_a_savepoint_takes_back_what_it_told_and_nothing_else(user_id):
     assert numbers_after(user_id, start) == [1, 3, 4, 5]
 
 
-@pytest.mark.parametrize("lose", ["flushall", "script_flush"])
-def test_what_one_transaction_tells_survives_a_redis_that_forgot(user_id, lose):
+@pytest.mark.parametrize("lose", ["flushdb", "script_flush"])
+def test_what_one_transaction_tells_survives_a_redis_that_forgot(
+    user_id, own_redis, lose
+):
     tell(user_id)
-    getattr(redis_client(), lose)()
+    getattr(own_redis, lose)()
     with acting_as(NOBODY):
         tell_on_commit(user_id, 1, 2)
     last = newest_sequence(user_id)

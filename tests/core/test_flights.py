@@ -49,14 +49,6 @@ def test_a_page_for_nobody_costs_no_flight_for_an_actor(tmp_path):
     assert commit == '"COMMIT"'
 
 
-def test_health_is_answered_without_the_database(tmp_path):
-    connection.close()
-    serve("/whoami")
-    with traced_pool(tmp_path) as flights:
-        assert serve("/healthz")[0] == 200
-        assert flights() == []
-
-
 def test_the_trace_counts_simple_and_extended_queries():
     trace = (
         'F\t13\tQuery\t "BEGIN"\nB\t10\tCommandComplete\t "BEGIN"\n'

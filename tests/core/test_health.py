@@ -16,6 +16,8 @@ from django.db import connections
 from psycopg.conninfo import conninfo_to_dict
 from redis.connection import parse_url
 
+from pingvas.core.health import healthz_of
+from pingvas.core.threads import STUCK_SECONDS, Occupancy
 from tests.core.forwarder import Forwarder
 from tests.core.programs import ROOT
 
@@ -72,7 +74,8 @@ def test_a_web_process_reports_what_is_away_and_comes_back_by_itself(tmp_path):
             {
                 "DATABASE_URL": "postgresql://app_user:"
                 f"{database['password']}@127.0.0.1:{postgres.port}/{name}",
-                "REDIS_URL": f"redis://:{redis['password']}@127.0.0.1:{broker.port}/0",
+                "REDIS_URL": "redis://"
+                f"{redis['username']}:{redis['password']}@127.0.0.1:{broker.port}/0",
                 "MEDIA_ROOT": str(tmp_path),
                 "DB_POOL_TIMEOUT": "1",
             }
@@ -111,11 +114,33 @@ def test_storage_that_is_away_degrades(client, monkeypatch):
     assert (response.status_code, response.json()["away"]) == (200, ["storage"])
 
 
-def test_the_process_answers_without_any_server(client):
-    assert client.get("/healthz").json() == {"status": "ok"}
+async def ask_health(occupancy):
+    """Status and body, as the event loop answers it."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await healthz_of(occupancy)({"type": "http"}, None, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
 
 
+async def test_the_process_is_well_until_requests_wait_and_none_gets_on():
+    now = [0.0]
+    occupancy = Occupancy(1, lambda: now[0])
+    assert await ask_health(occupancy) == (200, {"status": "ok"})
+    occupancy.enter()
+    occupancy.enter()
+    now[0] += STUCK_SECONDS
+    assert await ask_health(occupancy) == (200, {"status": "ok"})
+    now[0] += 1
+    assert await ask_health(occupancy) == (503, {"status": "stuck"})
+    occupancy.leave()
+    assert await ask_health(occupancy) == (200, {"status": "ok"})
+
+
+@pytest.mark.django_db
 def test_a_probe_is_not_sent_to_https(client, settings):
     settings.SECURE_SSL_REDIRECT = True
-    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 200
     assert client.get("/admin/").status_code == 301

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test import override_settings
 from psycopg.conninfo import conninfo_to_dict
 
 from pingvas.core.db import login
 from pingvas.core.db.actor import acting_as, user_actor
-from pingvas.core.db.login import WrongLogin, check_login, expect_login
+from pingvas.core.db.login import (
+    RefusedStart,
+    WrongLogin,
+    check_login,
+    expect_login,
+)
 from pingvas.core.db.roles import WEB, WORKER
 from tests.cast import make_user
 from tests.core.programs import run_python
-from tests.database import admin_connection, connect, owner_connection
+from tests.database import (
+    admin_connection,
+    connect,
+    owner_connection,
+    signed_in_as_worker,
+)
 
 STARTS = {
     "web": ("-c", "import pingvas.asgi"),
@@ -60,7 +69,7 @@ def test_nobody_starts_by_the_login_of_another(name, variable, words):
 
 
 def test_production_does_not_start_with_the_owners_address(settings):
-    with override_settings(PRODUCTION=True), pytest.raises(WrongLogin, match="OWNER"):
+    with override_settings(PRODUCTION=True), pytest.raises(RefusedStart, match="OWNER"):
         expect_login(WEB)
 
 
@@ -113,37 +122,18 @@ def test_a_process_starts_while_the_database_is_away(monkeypatch, caplog):
     assert "the database is away" in caplog.text
 
 
-@pytest.fixture
-def as_worker() -> Iterator[str]:
-    """Django on a worker's login."""
-    connection = connections["default"].copy("worker")
-    connection.settings_dict["USER"] = WORKER
-    connection.settings_dict["PASSWORD"] = os.environ["DB_WORKER_PASSWORD"]
-    connection.settings_dict["OPTIONS"] = {
-        key: value
-        for key, value in connection.settings_dict["OPTIONS"].items()
-        if key != "pool"
-    }
-    connections["worker"] = connection
-    yield "worker"
-    connection.close()
-    del connections["worker"]
-
-
 @pytest.mark.django_db(transaction=True)
-def test_what_a_worker_does_for_a_user_shows_it_no_row_of_others(as_worker):
+def test_what_a_worker_does_for_a_user_shows_it_no_row_of_others():
     """An export, say: a worker is the house, but not while it acts for a person."""
     alice, _bob = make_user("alice"), make_user("bob")
-    everybody = "SELECT session_user::text, current_user::text, count(*) FROM users"
-    with (
-        acting_as(user_actor(alice.id), using=as_worker),
-        connections[as_worker].cursor() as cursor,
-    ):
-        cursor.execute(everybody)
-        assert cursor.fetchone() == ("worker_user", "app_user", 1)
-    with connections[as_worker].cursor() as cursor:
-        cursor.execute(everybody)
-        assert cursor.fetchone() == ("worker_user", "service_user", 2)
+    who = "SELECT session_user::text, current_user::text, count(*) FROM users"
+    with signed_in_as_worker():
+        with acting_as(user_actor(alice.id)), connection.cursor() as cursor:
+            cursor.execute(who)
+            assert cursor.fetchone() == ("worker_user", "app_user", 1)
+        with connection.cursor() as cursor:
+            cursor.execute(who)
+            assert cursor.fetchone() == ("worker_user", "service_user", 2)
 
 
 def test_what_people_wrote_does_not_reach_the_databases_log(settings):

@@ -153,10 +153,30 @@ def cursor_of(*values):
         cursor_of(None, None),
         cursor_of({"a": 1}, [2]),
         cursor_of("' OR true --", "00000000-0000-0000-0000-000000000000"),
+        cursor_of("9999-12-31T23:59:59-23:59", "00000000-0000-0000-0000-000000000000"),
+        cursor_of("0001-01-01T00:00:00+23:59", "00000000-0000-0000-0000-000000000000"),
+        cursor_of(10**30, "00000000-0000-0000-0000-000000000000"),
+        base64.urlsafe_b64encode(b"[" * 300).decode(),
     ],
 )
 def test_a_made_up_cursor_is_refused(client, alice, cursor):
     answer = client.get("/api/v1/boards", {"after": cursor})
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["fields"]) == ["after"]
+
+
+END_OF_TIME = "9999-12-31T23:59:59+23:59"
+
+
+def test_the_ends_of_the_calendar_are_cursors_in_utc(client, alice):
+    make_boards(alice, 1)
+    nobody = "00000000-0000-0000-0000-000000000000"
+    assert len(page(client, after=cursor_of(END_OF_TIME, nobody))["results"]) == 1
+
+
+@pytest.mark.parametrize("name", ["nul \0", "half \ud800", None])
+def test_a_name_that_postgresql_cannot_hold_is_no_cursor(client, alice, name):
+    answer = client.get("/api/v1/boards-by-name", {"after": cursor_of(name)})
     assert answer.status_code == 400
     assert list(answer.json()["error"]["fields"]) == ["after"]
 

@@ -23,10 +23,9 @@ from pingvas.core.db.actor import (
     user_actor,
 )
 from tests.cast import make_user
-from tests.contracts.people import everybody_may_create
 from tests.core.row_security_probe import REFUSED, Stage
 from tests.core.row_security_world import World, a_world
-from tests.database import app_connection
+from tests.database import admin_connection, app_connection
 
 TASKS = 240
 WHO_ACTS = """SELECT current_user, session_user,
@@ -85,14 +84,18 @@ def test_a_cheap_function_in_a_query_is_shown_no_row_of_others(
     stage.connection.add_notice_handler(
         lambda notice: seen.append(notice.message_primary)
     )
-    query = f"SELECT 1 FROM {relation} WHERE pg_temp.peek({column})"  # noqa: S608
-    with everybody_may_create():
-        stage.connection.execute(
-            """CREATE FUNCTION pg_temp.peek(uuid) RETURNS boolean
+    query = f"SELECT 1 FROM {relation} WHERE extensions.peek({column})"  # noqa: S608
+    with admin_connection() as admin:
+        admin.execute(
+            """CREATE FUNCTION extensions.peek(uuid) RETURNS boolean
                LANGUAGE plpgsql COST 0.0001 AS $$
                BEGIN RAISE NOTICE '%', $1; RETURN true; END $$"""
         )
-        assert stage.count(user_actor(world.alice.id), query) == 1
+        try:
+            assert stage.count(user_actor(world.alice.id), query) == 1
+        finally:
+            stage.connection.rollback()
+            admin.execute("DROP FUNCTION extensions.peek(uuid)")
     assert seen == [str(world.alice.id)]
 
 

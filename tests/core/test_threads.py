@@ -9,7 +9,10 @@ from contextvars import ContextVar
 import pytest
 from a2wsgi import WSGIMiddleware
 
-from pingvas.core.threads import HELD_BYTES, ThreadedApplication
+from pingvas.core.serving.answers import PIECE
+from pingvas.core.serving.holds import LARGEST_IN_MEMORY, Store
+from pingvas.core.serving.pace import ClientGone
+from pingvas.core.threads import STUCK_SECONDS, Occupancy, ThreadedApplication
 
 SCOPE = {
     "type": "http",
@@ -91,48 +94,153 @@ async def test_a_body_in_parts_is_read_in_order():
     assert (await ask(on_threads(echo), *parts))[1]["body"] == b"got abc"
 
 
-async def test_a_body_that_nobody_wants_is_not_fetched():
-    def refuse(environ, start_response):
-        start_response("413 Content Too Large", [])
-        return [b"too much"]
+async def test_no_thread_is_taken_before_the_body_is_whole():
+    calls, rest = [], asyncio.Event()
 
-    # Asking for more would end in StopIteration.
-    first = {"type": "http.request", "body": b"a", "more_body": True}
-    head, body = await ask(on_threads(refuse), first)
-    assert (head["status"], body["body"]) == (413, b"too much")
+    def note(environ, start_response):
+        calls.append(environ["wsgi.input"].read())
+        start_response("200 OK", [])
+        return []
+
+    parts = iter([b"a", b"b"])
+
+    async def receive():
+        part = next(parts)
+        if part == b"b":
+            await rest.wait()
+        return {"type": "http.request", "body": part, "more_body": part == b"a"}
+
+    async def send(message):
+        pass
+
+    running = asyncio.create_task(on_threads(note)(SCOPE, receive, send))
+    await asyncio.sleep(0.05)
+    assert calls == []
+    rest.set()
+    await running
+    assert calls == [b"ab"]
 
 
 async def test_a_client_that_went_before_it_asked_costs_no_thread():
     assert await ask(on_threads(echo), {"type": "http.disconnect"}) == []
 
 
-async def test_a_long_answer_is_not_read_ahead_of_a_slow_client():
-    made, arrived, may_go_on = [], asyncio.Event(), asyncio.Event()
+@pytest.mark.parametrize("length", [1000, LARGEST_IN_MEMORY, 3_000_000])
+async def test_a_thread_is_free_before_a_slow_client_has_its_answer(length):
+    """One thread: the second request is answered while the first one's client rests."""
+    piece = b"abcd" * (length // 40)
 
     def long(environ, start_response):
         start_response("200 OK", [])
-        for number in range(8):
-            made.append(number)
-            yield bytes([number]) * (HELD_BYTES // 2)
+        return iter([piece] * 10)
 
-    received = []
+    application, received, may_go_on = on_threads(long), [], asyncio.Event()
 
     async def slow(message):
+        await may_go_on.wait()
         received.append(message)
-        if len(received) == 2:
-            arrived.set()
-            await may_go_on.wait()
 
-    running = asyncio.create_task(ask(on_threads(long), send=slow))
-    await arrived.wait()
-    # Time for the thread to run ahead, if it could.
-    await asyncio.sleep(0.1)
-    assert len(made) <= 4
+    waiting = asyncio.create_task(ask(application, send=slow))
+    answer = await ask(application)
+    assert not received
     may_go_on.set()
-    await running
-    body = b"".join(message.get("body", b"") for message in received)
-    assert body == b"".join(bytes([n]) * (HELD_BYTES // 2) for n in range(8))
-    assert [message.get("more_body") for message in received[-2:]] == [True, False]
+    await waiting
+    for messages in (answer, received):
+        parts = [message.get("body", b"") for message in messages]
+        assert b"".join(parts) == piece * 10
+        assert max(map(len, parts)) <= LARGEST_IN_MEMORY
+        assert not messages[-1].get("more_body")
+
+
+async def test_an_answer_that_finds_no_room_is_refused_and_nothing_of_it_sent():
+    def long(environ, start_response):
+        start_response("200 OK", [])
+        return iter([b"x" * 1000] * 100)
+
+    store = Store(memory=1000, files=50_000)
+    application = ThreadedApplication(long, threads=1, store=store)
+    head, *_ = await ask(application)
+    assert head["status"] == 503
+    assert (b"retry-after", b"10") in head["headers"]
+    assert (store.memory.left, store.files.left) == (1000, 50_000)
+
+
+@pytest.mark.parametrize("size", [PIECE // 2, 10 * PIECE + 1])
+async def test_a_file_goes_to_the_client_without_a_thread(tmp_path, size):
+    path = tmp_path / "picture.png"
+    path.write_bytes(content := bytes(range(250)) * (size // 250))
+    closed_by = []
+
+    def serve_file(environ, start_response):
+        start_response("200 OK", [])
+        file = path.open("rb")
+
+        class Watched(environ["wsgi.file_wrapper"]):
+            def close(self):
+                closed_by.append(threading.current_thread().name)
+                super().close()
+
+        return Watched(file, 4096)
+
+    sent = await ask(on_threads(serve_file))
+    assert b"".join(message.get("body", b"") for message in sent) == content
+    # In the thread, whose connection to the database is given back then.
+    assert closed_by == ["http_0"]
+
+
+async def test_of_a_file_that_is_only_asked_about_nothing_is_read(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"x" * (2 * PIECE))
+
+    def serve_file(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](path.open("rb"), 4096)
+
+    sent = []
+
+    async def receive():
+        return WHOLE
+
+    async def keep(message):
+        sent.append(message)
+
+    await on_threads(serve_file)({**SCOPE, "method": "HEAD"}, receive, keep)
+    assert [message.get("body") for message in sent] == [None, b""]
+
+
+async def test_what_was_held_is_released_when_the_client_leaves():
+    def long(environ, start_response):
+        start_response("200 OK", [])
+        return iter([b"x" * 100_000] * 10)
+
+    async def leave(message):
+        raise ClientGone
+
+    store = Store(memory=500_000, files=2_000_000)
+    application = ThreadedApplication(long, threads=1, store=store)
+    with pytest.raises(ClientGone):
+        await ask(application, send=leave)
+    assert (store.memory.left, store.files.left) == (500_000, 2_000_000)
+
+
+def test_health_fails_only_while_requests_wait_and_none_gets_on():
+    now = [0.0]
+    occupancy = Occupancy(2, lambda: now[0])
+    now[0] += 10 * STUCK_SECONDS
+    for _ in range(2):
+        occupancy.enter()
+    now[0] += 10 * STUCK_SECONDS
+    # Long at work, but nobody waits.
+    assert not occupancy.is_stuck
+    occupancy.enter()
+    assert not occupancy.is_stuck
+    now[0] += STUCK_SECONDS + 1
+    assert occupancy.is_stuck
+    occupancy.leave()
+    occupancy.enter()
+    assert not occupancy.is_stuck
+    now[0] += STUCK_SECONDS + 1
+    assert occupancy.is_stuck
 
 
 async def test_a_request_finds_nothing_of_the_one_before_on_its_thread():

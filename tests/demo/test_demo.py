@@ -13,7 +13,9 @@ from demo.client import Studio
 from pingvas.local.environment import PRIVILEGED
 from pingvas.local.errors import LocalError
 from pingvas.local.home import open_home
+from pingvas.local.redis import EmbeddedRedis
 from pingvas.local.visit import running_studio
+from tests.redis import refusals
 from tests.servers import ADDRESSES, common_environment
 
 # What this test run has for itself, and a developer's terminal has not.
@@ -33,6 +35,8 @@ def url(home, tmp_path_factory):
             patch.delenv(name, raising=False)
         with running_studio(home) as address:
             yield address
+            # Web, workers and Beat each had the rights for all that they did.
+            assert refusals(EmbeddedRedis(home.redis).admin_url) == []
     # Nothing is left running, and the folder is free for the next.
     port = int(address.rpartition(":")[2])
     with socket.socket() as probe:

@@ -200,11 +200,31 @@ def test_a_local_link_cannot_be_made_up_or_turned_to_another_file(
         assert (response.status_code, code(response)) == (403, "link_expired")
 
 
-@pytest.mark.parametrize("key", ["../secrets", "/etc/passwd", "images", "images/none"])
+OUTSIDE = ["../secrets", "/etc/passwd", "images", "images/none", "images/\0.png"]
+
+
+@pytest.mark.parametrize("key", OUTSIDE)
 def test_no_link_leads_out_of_the_store(local_store, key):
     token = local_links.sign_download(key, "x.png", seconds=60)
     response = Client().get(f"{IMAGES}/file", {"token": token})
     assert (response.status_code, code(response)) == (404, "object_missing")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "words",
+        7,
+        ["images/a.png", "x.png"],
+        ["images/a.png", "x.png", "later"],
+        [7, "x.png", 2**40],
+        ["images/a.png", "two\nlines.png", 2**40],
+    ],
+)
+def test_a_link_of_ours_that_says_something_else_is_over(local_store, content):
+    token = signing.dumps(content, salt=local_links.SALT)
+    response = Client().get(f"{IMAGES}/file", {"token": token})
+    assert (response.status_code, code(response)) == (403, "link_expired")
 
 
 def test_an_s3_download_goes_to_a_short_lived_presigned_link(alice, client, use_s3):

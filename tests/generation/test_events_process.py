@@ -18,6 +18,7 @@ from accounts.models import User
 from accounts.tokens import issue_ws_ticket
 from pingvas.core.db.actor import IDENTITY, acting_as
 from pingvas.core.events import Event, publish
+from pingvas.core.redis_users import WEB
 from pingvas.local.redis import EmbeddedRedis
 from tests.cast import make_user
 from tests.generation.event_socket import in_thread, session_of
@@ -36,13 +37,13 @@ def own_redis(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def web(own_redis, django_db_setup):
-    with running_web(own_redis.url) as process:
+    with running_web(own_redis.url(WEB)) as process:
         yield process
 
 
 @pytest.fixture(autouse=True)
 def publish_there(own_redis, monkeypatch):
-    client = Redis.from_url(own_redis.url, decode_responses=True)
+    client = Redis.from_url(own_redis.url(WEB), decode_responses=True)
     for module in ("pingvas.core.events", "accounts.tokens"):
         monkeypatch.setattr(f"{module}.redis_client", lambda: client)
     yield

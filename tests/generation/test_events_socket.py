@@ -1,22 +1,35 @@
 from __future__ import annotations
 
 import json
+import time
+from uuid import uuid4
 
 import pytest
+from django.conf import settings
+from django.test import Client
 from redis.exceptions import ConnectionError as RedisAway
 
-from accounts.models import User
-from accounts.tokens import issue_ws_ticket, sign_out_everywhere
+from accounts.models import TokenFamily, User
+from accounts.tokens import (
+    issue_tokens,
+    issue_ws_ticket,
+    read_access_token,
+    sign_out,
+    sign_out_everywhere,
+)
 from billing.services.grants import adjust_credits, read_balance
-from generation import consumers
+from generation import consumers, seats, watch
 from generation.admission import is_own_origin
+from generation.seats import leave_seat, take_seat
 from generation.services.lifecycle import cancel_job
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as, user_actor
+from pingvas.core.db.functions import Now
 from pingvas.core.events import KEPT_EVENTS, Event, publish
 from pingvas.core.redis import (
+    api_rate,
     event_counter,
-    redis_client,
     user_online,
+    user_sockets,
     ws_ticket,
 )
 from pingvas.core.sessions import SessionStore
@@ -29,6 +42,7 @@ from tests.generation.event_socket import (
     session_of,
 )
 from tests.generation.test_job_life import model, submit
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["model"]
@@ -77,8 +91,10 @@ async def test_live_events_come_in_order_with_consecutive_numbers(alice):
 
 
 async def test_an_event_arrives_although_its_push_was_lost(alice, monkeypatch):
-    monkeypatch.setattr(consumers, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr("pingvas.core.events._nudge", lambda user_id: ("no", b"body"))
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(
+        "pingvas.core.events._nudge", lambda user_id: ("asgi.no", b"body")
+    )
     async with open_socket(alice) as client:
         await in_thread(tell, alice, 1)
         assert steps(await client.frames(1)) == [1]
@@ -136,9 +152,7 @@ async def test_a_number_that_left_the_buffer_brings_a_snapshot(alice):
 async def test_the_snapshot_shows_live_jobs_and_credits(alice, bob):
     def prepare():
         with acting_as(SERVICE):
-            adjust_credits(
-                user_id=alice.id, amount=40, reason="test", staff_id=alice.id
-            )
+            adjust_credits(user_id=alice.id, amount=40, reason="test", staff_id=uuid4())
         submit(bob)
         [gone] = submit(alice)
         with acting_as(user_actor(alice.id)):
@@ -181,11 +195,11 @@ async def test_every_socket_of_a_user_gets_every_event(alice):
 async def test_an_open_socket_is_resynced_when_redis_lost_everything(
     alice, monkeypatch
 ):
-    monkeypatch.setattr(consumers, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.1)
     async with open_socket(alice) as client:
         await in_thread(tell, alice, 1)
         before = (await client.frame())["seq"]
-        await in_thread(redis_client().flushall)
+        await in_thread(redis_client().flushdb)
         resync = await client.frame()
         assert resync["type"] == "resync"
         assert resync["seq"] > before
@@ -198,7 +212,7 @@ async def test_an_open_socket_is_resynced_when_redis_lost_everything(
 
 
 async def test_a_socket_outlives_a_redis_that_is_away(alice, monkeypatch):
-    monkeypatch.setattr(consumers, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.05)
 
     def fail(*args, **kwargs):
         raise RedisAway("away")
@@ -215,7 +229,7 @@ async def test_a_socket_is_told_to_come_later_while_redis_is_away(alice, monkeyp
     def fail(*args, **kwargs):
         raise RedisAway("away")
 
-    monkeypatch.setattr(consumers, "mark_online", fail)
+    monkeypatch.setattr(consumers, "take_seat", fail)
     cookie = await in_thread(session_of, alice)
     assert await refusal(cookie=cookie) == 1013
 
@@ -288,7 +302,8 @@ def test_where_cookies_need_tls_pages_without_it_are_foreign(settings):
 
 async def test_a_cookie_of_nobody_is_refused(alice):
     assert await refusal() == 4401
-    assert await refusal(cookie="sessionid=made-up") == 4401
+    for key in ("made-up", '"\\000aaaaaaaaaaaa"', "a" * 32):
+        assert await refusal(cookie=f"sessionid={key}") == 4401
 
 
 async def test_a_session_from_before_a_new_password_is_refused(alice):
@@ -302,8 +317,16 @@ def change(user, **columns):
         User.objects.filter(pk=user.pk).update(**columns)
 
 
+NO_KEYS = [r'"\000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"', "a" * 31, "A" * 32, "é" * 32]
+
+
+@pytest.mark.parametrize("value", NO_KEYS)
+async def test_a_cookie_that_is_no_key_is_told_to_sign_in(value):
+    assert await refusal(cookie=f"{settings.SESSION_COOKIE_NAME}={value}") == 4401
+
+
 async def test_deactivating_a_user_closes_open_sockets(alice, monkeypatch):
-    monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "GUARD_SECONDS", 0.1)
     async with open_socket(alice) as client:
         assert await client.is_silent()
         await in_thread(change, alice, is_active=False)
@@ -322,7 +345,7 @@ def sign_out_everywhere_of(user):
 
 @pytest.mark.parametrize("end_all", [renew_password, sign_out_everywhere_of])
 async def test_what_ends_every_session_closes_every_socket(alice, monkeypatch, end_all):
-    monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "GUARD_SECONDS", 0.1)
     ticket = await in_thread(issue_ws_ticket, user_id=alice.id)
     async with (
         open_socket(query=f"?token={ticket}", origin="") as program,
@@ -334,7 +357,7 @@ async def test_what_ends_every_session_closes_every_socket(alice, monkeypatch, e
 
 
 async def test_signing_out_closes_the_sockets_of_that_session(alice, monkeypatch):
-    monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "GUARD_SECONDS", 0.1)
     async with open_socket(alice) as client:
         cookies = dict(client.scope["headers"])[b"cookie"].decode()
         key = cookies.partition("=")[2]
@@ -342,18 +365,134 @@ async def test_signing_out_closes_the_sockets_of_that_session(alice, monkeypatch
         assert await client.closing_code() == 4401
 
 
-def test_revocation_is_noticed_within_thirty_seconds():
-    assert consumers.GUARD_SECONDS + consumers.POLL_SECONDS <= 30
+async def sign_out_of(client):
+    """As the page does it, by the session of the socket's cookie."""
+    cookies = dict(client.scope["headers"])[b"cookie"].decode()
+    browser = Client(headers={"cookie": cookies})
+    answer = await in_thread(browser.post, "/sign-out")
+    assert answer.status_code == 302
+
+
+async def test_signing_out_closes_the_sockets_of_that_session_at_once(
+    alice, monkeypatch
+):
+    monkeypatch.setattr(watch, "GUARD_SECONDS", 1000)
+    async with open_socket(alice) as here, open_socket(alice) as elsewhere:
+        await sign_out_of(here)
+        assert await here.closing_code() == 4401
+        assert await elsewhere.is_silent()
+
+
+async def test_a_program_that_signs_out_closes_its_sockets_at_once(alice, monkeypatch):
+    monkeypatch.setattr(watch, "GUARD_SECONDS", 1000)
+
+    def sign_in():
+        token = read_access_token(issue_tokens(user=alice).access)
+        return token, issue_ws_ticket(user_id=alice.id, token=token)
+
+    def end(token):
+        with acting_as(user_actor(alice.id)):
+            sign_out(user=alice, token=token)
+
+    token, ticket = await in_thread(sign_in)
+    _, other = await in_thread(sign_in)
+    async with (
+        open_socket(query=f"?token={ticket}", origin="") as ended,
+        open_socket(query=f"?token={other}", origin="") as living,
+    ):
+        await in_thread(end, token)
+        assert await ended.closing_code() == 4401
+        assert await living.is_silent()
+
+
+async def test_a_family_that_ends_unpushed_is_noticed_too(alice, monkeypatch):
+    monkeypatch.setattr(watch, "GUARD_SECONDS", 0.1)
+
+    def sign_in():
+        token = read_access_token(issue_tokens(user=alice).access)
+        return issue_ws_ticket(user_id=alice.id, token=token)
+
+    def end_families():
+        with acting_as(SERVICE):
+            TokenFamily.objects.filter(user=alice).update(ended_at=Now())
+
+    ticket = await in_thread(sign_in)
+    async with open_socket(query=f"?token={ticket}", origin="") as client:
+        assert await client.is_silent()
+        await in_thread(end_families)
+        assert await client.closing_code() == 4401
+
+
+def test_the_end_of_a_session_is_noticed_within_five_seconds():
+    assert watch.GUARD_SECONDS < 5
+
+
+async def test_idle_sockets_are_looked_after_together(alice, bob, monkeypatch):
+    monkeypatch.setattr(watch, "GUARD_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.1)
+    asked = []
+
+    def noting(name):
+        plain = getattr(watch, name)
+
+        def note(whom):
+            asked.append((name, len(whom)))
+            return plain(whom)
+
+        return note
+
+    for name in ("newest_sequences", "doubtful"):
+        monkeypatch.setattr(watch, name, noting(name))
+    for name in ("read_events", "stays_welcome"):
+        monkeypatch.setattr(consumers, name, lambda *_, **__: pytest.fail("alone"))
+    monkeypatch.setattr(consumers.EventsSocket, "_send_page", nothing_new)
+    async with open_socket(alice), open_socket(alice), open_socket(bob) as client:
+        await client.is_silent()
+    assert set(asked) >= {("newest_sequences", 2), ("doubtful", 3)}
+
+
+async def nothing_new(socket):
+    return False
+
+
+async def test_a_user_has_so_many_sockets_in_all_processes(alice, bob, settings):
+    settings.SOCKETS_PER_USER = 2
+    elsewhere = (alice.id, "another process")
+    assert await in_thread(take_seat, elsewhere)
+    cookie = await in_thread(session_of, alice)
+    async with open_socket(alice), open_socket(bob):
+        assert await refusal(cookie=cookie) == 4429
+    await in_thread(leave_seat, elsewhere)
+    async with open_socket(alice), open_socket(alice):
+        assert await refusal(cookie=cookie) == 4429
+    assert redis_client().zcard(user_sockets(alice.id)) == 0
+
+
+async def test_sockets_of_a_process_that_died_count_no_more(alice, settings):
+    settings.SOCKETS_PER_USER = 1
+    redis_client().zadd(user_sockets(alice.id), {"long ago": time.time() - 1})
+    async with open_socket(alice):
+        pass
+
+
+async def test_opening_sockets_is_counted_with_the_requests_of_an_address(
+    alice, settings
+):
+    settings.API_REQUESTS_PER_MINUTE = 2
+    redis_client().delete(api_rate("unknown"))
+    codes = [await refusal("?token=guess", origin="") for _ in range(3)]
+    assert codes == [4401, 4401, 4429]
 
 
 async def test_an_open_socket_keeps_its_user_online(alice, monkeypatch):
-    monkeypatch.setattr(consumers, "GUARD_SECONDS", 0.1)
+    monkeypatch.setattr(seats, "SEAT_SECONDS", 0.1)
     key = user_online(alice.id)
     async with open_socket(alice) as client:
         assert 290 < redis_client().ttl(key) <= 300
         await in_thread(redis_client().expire, key, 10)
         assert await client.is_silent()
         assert redis_client().ttl(key) > 290
+        assert redis_client().ttl(user_sockets(alice.id)) > 60
 
 
 async def test_a_ping_is_answered_and_anything_else_ends_the_socket(alice):
@@ -361,6 +500,8 @@ async def test_a_ping_is_answered_and_anything_else_ends_the_socket(alice):
         ("subscribe", 1003),
         (json.dumps({"type": "subscribe"}), 1003),
         ("[" * 900, 1003),
+        ("[" * 1000, 1003),
+        ('{"a":' * 200, 1003),
         ("x" * 5000, 1009),
     ]:
         async with open_socket(alice) as client:
@@ -377,7 +518,7 @@ async def test_an_unknown_path_is_refused_quietly(alice, caplog):
     socket = Socket(path="/ws/v1/everything")
     assert await socket.connect() == {"type": "websocket.close"}
     await socket.wait(5)
-    assert not caplog.records
+    assert [record.name for record in caplog.records] == ["pingvas.access"]
 
 
 async def test_a_new_user_can_say_what_they_saw_last(alice):

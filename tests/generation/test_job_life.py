@@ -42,7 +42,7 @@ def model():
 
 def give(user, amount):
     with acting_as(SERVICE):
-        adjust_credits(user_id=user.id, amount=amount, reason="test", staff_id=user.id)
+        adjust_credits(user_id=user.id, amount=amount, reason="test", staff_id=uuid4())
 
 
 def submit(user, seeds=(7,), **over):

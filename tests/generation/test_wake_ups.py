@@ -28,7 +28,7 @@ from generation.tasks import sweep_queue
 from pingvas import schedule
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.errors import ServiceUnavailable
-from pingvas.core.redis import generation_rate, redis_client, tier_queue
+from pingvas.core.redis import generation_rate, tier_queue
 from tests.concurrency.queue_world import (
     claim,
     expire_lease,
@@ -39,6 +39,7 @@ from tests.concurrency.queue_world import (
     submit,
 )
 from tests.database import owner_connection
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TIERS = ("free", "starter", "pro", "studio", "enterprise")

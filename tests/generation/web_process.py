@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import connections
 from psycopg.conninfo import conninfo_to_dict
+
+from pingvas.local.programs import list_programs
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +40,7 @@ def _free_port():
 
 
 @contextmanager
-def running_web(redis_url):
+def running_web(redis_url, **variables):
     port = _free_port()
     database = conninfo_to_dict(os.environ["DATABASE_URL"])
     name = connections["default"].settings_dict["NAME"]
@@ -47,10 +48,10 @@ def running_web(redis_url):
         "REDIS_URL": redis_url,
         "DATABASE_URL": f"postgresql://app_user:{database['password']}"
         f"@{database['host']}:{database['port']}/{name}",
+        "LOG_LEVEL": "WARNING",
+        **variables,
     }
-    command = [sys.executable, "-m", "uvicorn", "pingvas.asgi:application"]
-    command += ["--ws", "pingvas.core.websocket:BoundedWebSocket"]
-    command += ["--port", str(port), "--lifespan", "off", "--log-level", "warning"]
+    [command] = [each.argv for each in list_programs(port) if each.name == "web"]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
     try:
         _wait_for(process, port)

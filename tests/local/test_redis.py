@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,11 +34,11 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
 
 def set_and_restart(server: EmbeddedRedis) -> bytes | None:
     server.start()
-    with redis.Redis.from_url(server.url) as client:
+    with redis.Redis.from_url(server.admin_url) as client:
         client.set("kept", "7")
     server.stop()
     server.start()
-    with redis.Redis.from_url(server.url) as client:
+    with redis.Redis.from_url(server.admin_url) as client:
         return client.get("kept")
 
 
@@ -74,7 +75,7 @@ def test_the_server_listens_on_loopback_and_evicts_nothing(
     server.start()
 
     assert listening_addresses(server.port) == {"0100007F"}
-    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+    with redis.Redis.from_url(server.admin_url, decode_responses=True) as client:
         assert client.config_get("maxmemory-policy") == {
             "maxmemory-policy": "noeviction"
         }
@@ -95,14 +96,14 @@ def test_a_server_left_running_is_found_and_replaced(make_server: MakeServer) ->
 def test_a_killed_server_starts_again_with_its_data(make_server: MakeServer) -> None:
     killed = make_server()
     killed.start()
-    with redis.Redis.from_url(killed.url) as client:
+    with redis.Redis.from_url(killed.admin_url) as client:
         client.set("kept", "7")
     os.kill(killed.process.find() or 0, signal.SIGKILL)
 
     again = make_server()
     again.start()
 
-    with redis.Redis.from_url(again.url) as client:
+    with redis.Redis.from_url(again.admin_url) as client:
         assert client.get("kept") == b"7"
 
 
@@ -117,3 +118,19 @@ def test_a_taken_port_is_replaced_by_another(make_server: MakeServer) -> None:
     assert other.port != first.port
     assert first.answers()
     assert other.answers()
+
+
+def test_another_server_could_read_what_this_one_keeps(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    with redis.Redis.from_url(server.admin_url) as client:
+        client.set("kept", "7")
+        assert client.bgrewriteaof()
+        while client.info("persistence")["aof_rewrite_in_progress"]:
+            time.sleep(0.02)
+    server.stop()
+
+    files = list((server.home / "appendonlydir").glob("*.aof"))
+    # Commands, and no snapshot in a form of its own version.
+    assert b"kept" in b"".join(path.read_bytes() for path in files)
+    assert not list(server.home.rglob("*.rdb"))

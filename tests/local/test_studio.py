@@ -36,6 +36,7 @@ from pingvas.local.studio import check_port, read_port, take_lock
 GIVEN = {
     "PATH": os.defpath,
     "DATABASE_URL": "postgresql://app_user:secret@db.example.com/pingvas_db",
+    "DATABASE_WORKER_URL": "postgresql://worker_user:secret@db.example.com/pingvas_db",
     "REDIS_URL": "redis://redis.example.com/0",
 }
 
@@ -105,19 +106,21 @@ def test_servers_that_the_caller_named_are_not_embedded(home: Home) -> None:
     assert environment.common["DATABASE_URL"] == GIVEN["DATABASE_URL"]
     assert environment.common["REDIS_URL"] == GIVEN["REDIS_URL"]
     # Nobody's roles get our random passwords, and no demo account is made there.
-    assert environment.privileged == {}
+    assert set(environment.privileged) == {"LEDGER_SIGNING_KEY", "DATABASE_WORKER_URL"}
 
 
 @pytest.mark.parametrize(
     ("name", "address"),
     [
         ("DATABASE_URL", "postgresql://app_user:secret@127.0.0.1:1/pingvas_db"),
+        ("DATABASE_WORKER_URL", "postgresql://worker_user:secret@127.0.0.1:1/x"),
         ("REDIS_URL", "redis://:secret@127.0.0.1:1/0"),
     ],
 )
 def test_a_named_server_that_is_away_stops_the_start(name: str, address: str) -> None:
     given = {
         "DATABASE_URL": os.environ["DATABASE_ADMIN_URL"],
+        "DATABASE_WORKER_URL": os.environ["DATABASE_ADMIN_URL"],
         "REDIS_URL": os.environ["REDIS_URL"],
     }
     check_reachable(compose_environment(given, {}, {}))
@@ -147,6 +150,42 @@ def test_programs_get_no_privileges() -> None:
     granted = environment.with_privileges(("DATABASE_OWNER_URL",))
     assert granted["DATABASE_OWNER_URL"] == "secret"
     assert "DATABASE_ADMIN_URL" not in granted
+
+
+def test_the_maintenance_worker_alone_gets_the_key_of_the_ledger(home: Home) -> None:
+    environment = describe_environment(home, choose_servers(home, GIVEN), GIVEN)
+    holders = {
+        program.name: program.variables(environment.privileged)
+        for program in list_programs(8000)
+    }
+
+    having = {name for name, env in holders.items() if "LEDGER_SIGNING_KEY" in env}
+    assert having == {"maintenance"}
+    assert len(holders["maintenance"]["LEDGER_SIGNING_KEY"]) == 64
+    assert not [step for step in STEPS if "LEDGER_SIGNING_KEY" in step.privileges]
+
+
+def test_web_and_workers_sign_in_to_redis_as_different_users() -> None:
+    given = {"REDIS_URL": "redis://web@here", "REDIS_WORKER_URL": "redis://worker@here"}
+    environment = compose_environment(given, {}, {})
+
+    users = {
+        program.name: {
+            **environment.common,
+            **program.variables(environment.privileged),
+        }["REDIS_URL"]
+        for program in list_programs(8000)
+    }
+
+    assert users.pop("web") == "redis://web@here"
+    assert set(users.values()) == {"redis://worker@here"}
+
+
+def test_a_redis_that_the_caller_named_serves_all_of_them() -> None:
+    environment = compose_environment({"REDIS_URL": "redis://here"}, {}, {})
+
+    for program in list_programs(8000):
+        assert "REDIS_URL" not in program.variables(environment.privileged)
 
 
 def test_the_callers_variables_win_over_the_defaults() -> None:
@@ -247,3 +286,22 @@ def test_a_command_that_does_not_exist_is_named(
 
     with pytest.raises(LocalError, match="no-such-program cannot be run"):
         run_command(home, ["no-such-program"])
+
+
+def test_the_web_and_the_workers_sign_in_by_different_names(home: Home) -> None:
+    environment = describe_environment(home, choose_servers(home, GIVEN), GIVEN)
+    logins = {
+        program.name: {
+            **environment.common,
+            **program.variables(environment.privileged),
+        }["DATABASE_URL"].split(":")[1]
+        for program in list_programs(8000)
+    }
+    assert logins.pop("web") == "//app_user"
+    assert set(logins.values()) == {"//worker_user"}
+
+
+def test_a_database_of_ones_own_needs_the_workers_address_too(home: Home) -> None:
+    given = {key: value for key, value in GIVEN.items() if "WORKER" not in key}
+    with pytest.raises(LocalError, match="set DATABASE_WORKER_URL"):
+        describe_environment(home, choose_servers(home, given), given)

@@ -34,8 +34,8 @@ def act(client, row, action, key=None, **form):
     return client.post(url, sent)
 
 
-def adjust(client, user, amount, reason="a gift", key=None):
-    return act(client, user, "adjust", key, amount=amount, reason=reason)
+def adjust(client, user, amount, reason="a gift", key=None, **form):
+    return act(client, user, "adjust", key, amount=amount, reason=reason, **form)
 
 
 def balance(user):
@@ -52,26 +52,27 @@ def test_finance_adjusts_credits_and_the_ledger_says_who_and_why(rows, monkeypat
     finance = staff_client("fay", "finance")
     with acting_as(SERVICE):
         User.objects.filter(email="fay@example.com").update(display_name="Fay Kim")
-    answer = adjust(finance, rows.user, 40, "goodwill for a lost picture")
+    reason = "goodwill for a lost picture"
+    answer = adjust(finance, rows.user, 40, reason, public_note="Sorry!")
     assert answer["HX-Redirect"] == row_page(rows.user)
     assert balance(rows.user) == 390
     assert told == [(rows.user.pk, 390)]
     with acting_as(SERVICE):
         posting = CreditTransaction.objects.filter(user=rows.user).latest("sequence")
         fay = User.objects.get(email="fay@example.com")
+        note = posting.note
     assert (posting.type, posting.amount) == ("admin_adjustment", 40)
-    assert posting.description == f"staff {fay.pk}: goodwill for a lost picture"
+    assert posting.description is None
+    assert (note.staff_id, note.internal_reason) == (fay.pk, reason)
     page = finance.get(row_page(rows.user)).content.decode()
     assert "+40 credits. The balance is 390." in page
     # The row holds an id alone; a person reads a name.
-    for address in (row_page(rows.user), list_page(CreditTransaction)):
+    pages = [row_page(rows.user), list_page(CreditTransaction), row_page(posting)]
+    for address in pages:
         page = finance.get(address).content.decode()
         assert "Fay Kim (fay@example.com)" in page, address
-        assert "goodwill for a lost picture" in page
-        assert f"staff {fay.pk}" not in page
-    page = finance.get(row_page(posting)).content.decode()
-    assert "Fay Kim (fay@example.com)" in page
-    assert f"staff {fay.pk}" in page
+        assert reason in page
+        assert ("Sorry!" in page) is (address != list_page(CreditTransaction))
 
 
 def test_an_adjustment_by_an_anonymised_colleague_still_says_whose_it_was(rows):
@@ -80,6 +81,22 @@ def test_an_adjustment_by_an_anonymised_colleague_still_says_whose_it_was(rows):
         adjust_credits(user_id=rows.user.pk, amount=1, reason="old", staff_id=gone)
     boss = staff_client("dana", superuser=True)
     assert str(gone) in boss.get(row_page(rows.user)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("groups", "superuser"), [(["finance"], False), ([], True)], ids=["finance", "boss"]
+)
+def test_staff_book_no_credits_to_their_own_account(groups, superuser):
+    client = staff_client("fay", *groups, superuser=superuser)
+    with acting_as(SERVICE):
+        fay = User.objects.get(email="fay@example.com")
+    words = {"en": "your own account", "ko": "본인 계정의 크레딧은 조정할 수 없습니다"}
+    for language, said in words.items():
+        client.cookies.load({"django_language": language})
+        answer = adjust(client, fay, 40)
+        assert "HX-Redirect" not in answer
+        assert said in answer.content.decode()
+    assert balance(fay) == 0
 
 
 def test_a_second_click_books_nothing(rows):

@@ -74,6 +74,7 @@ PAGES = {
 # Of the site itself, open to all staff: they show what the role may see anyway.
 OPEN = {"index", "logout", "password_change", "password_change_done", "jsi18n"}
 OPEN |= {"search", "autocomplete", "app_list", "view_on_site", "login"}
+OPEN |= {"theme"}
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ FILL = (
     "resolved_at) SELECT user_id, id, 'generation_usage', 1, 'settled', 1, now() "
     "FROM generation_jobs",
     "INSERT INTO credit_transactions (user_id, amount, type, job_id, balance_after, "
-    "idempotency_key, sequence, created_at) SELECT user_id, -1, 'generation_usage', "
-    "id, 1, 'job:' || id, row_number() OVER (PARTITION BY user_id), created_at "
-    "FROM generation_jobs",
+    "idempotency_key, sequence, created_at, row_hash) SELECT user_id, -1, "
+    "'generation_usage', id, 1, 'job:' || id, row_number() OVER (PARTITION BY user_id),"
+    " created_at, '' FROM generation_jobs",
     "INSERT INTO images (user_id, job_id, s3_bucket, s3_key, width, height, file_size, "
     "created_at) SELECT user_id, id, 'local', id || '.png', 64, 64, 1, created_at "
     "FROM generation_jobs",

@@ -9,10 +9,11 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from accounts import limits
 from accounts.models import User
+from pingvas.core import redis as product_redis
 from pingvas.core.db.actor import IDENTITY, acting_as
-from pingvas.core.redis import redis_client
 from tests.accounts.api import Program
 from tests.cast import PASSWORD, make_user
+from tests.redis import redis_client
 
 pytestmark = pytest.mark.django_db
 WRONG = "not the password"
@@ -108,7 +109,8 @@ def test_while_nothing_can_be_counted_nobody_is_let_in(client, dana, monkeypatch
     def refuse(*args, **kwargs):
         raise RedisAway("Connection refused")
 
-    monkeypatch.setattr(redis_client().connection_pool, "get_connection", refuse)
+    pool = product_redis.redis_client().connection_pool
+    monkeypatch.setattr(pool, "get_connection", refuse)
     answer = attempt(client, password=PASSWORD)
     assert answer.status_code == 503
     assert "A part of the service is away." in answer.content.decode()

@@ -54,7 +54,7 @@ def make_rows(name: str) -> Rows:
     job = make_job(user.id, quoted_credits=2)
     with acting_as(SERVICE):
         posting = adjust_credits(
-            user_id=user.id, amount=50, reason="welcome", staff_id=user.id
+            user_id=user.id, amount=50, reason="welcome", staff_id=uuid4()
         )
         place_holds(user_id=user.id, amounts={job.id: 2})
         return Rows(

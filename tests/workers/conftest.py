@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from accounts.tiers import Tier
 from gallery.objects import object_store
-from pingvas.core.redis import redis_client
+from tests.redis import redis_client
 from tests.workers.engine import checkpoints
 from workers.engine.engine import Engine
 from workers.model_cache import ModelCache

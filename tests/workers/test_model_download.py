@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import os
 import shutil
 
 import pytest
@@ -14,7 +15,8 @@ from gallery.object_stores.base import StorageUnavailable
 from gallery.object_stores.local import LocalStore
 from modelhub.models import AIModel
 from pingvas.core.redis import model_cache as cache_key
-from pingvas.core.redis import model_download_lock, redis_client
+from pingvas.core.redis import model_download_lock
+from tests.redis import redis_client
 from tests.workers.model_files import (
     CONTENT,
     Downloader,
@@ -63,6 +65,21 @@ def reads(monkeypatch):
 
 def test_a_new_model_comes_from_the_store_file_by_file(store, cache):
     assert files_in(cache.ensure(publish(store)).path) == CONTENT
+
+
+def test_what_is_kept_is_for_the_worker_alone(store, root):
+    root.mkdir()
+    root.chmod(0o755)
+    before = os.umask(0)
+    try:
+        cache = ModelCache(root, LARGE)
+        cache.ensure(publish(store))
+    finally:
+        os.umask(before)
+    cache.release()
+    paths = [root, *root.rglob("*")]
+    modes = {(path.is_dir(), path.stat().st_mode & 0o7777) for path in paths}
+    assert modes == {(True, 0o700), (False, 0o600)}
 
 
 def test_a_single_file_is_given_as_that_file(store, cache):

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from pingvas.core.redis import model_download_lock, redis_client
+from pingvas.core.redis import model_download_lock
+from tests.redis import redis_client
 from workers import model_lock
 from workers.model_lock import DownloadLock
 

@@ -14,8 +14,9 @@ from gallery.models import Image
 from generation.models import GenerationJob, ModelSpeed, Worker
 from generation.services.lifecycle import cancel_job
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
-from pingvas.core.redis import job_progress, job_status, redis_client
+from pingvas.core.redis import job_progress, job_status
 from tests.cast import make_user
+from tests.redis import redis_client
 from tests.workers.jobs import submit
 
 pytestmark = pytest.mark.django_db(transaction=True)

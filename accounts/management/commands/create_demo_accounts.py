@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
 from accounts.services import keep_account
 from pingvas.env import env_secret
@@ -20,6 +21,9 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            # A superuser whose password nobody judged.
+            raise CommandError("There are no demo accounts in production.")
         keep_account(
             email=DEMO_EMAIL,
             password=env_secret("DEMO_PASSWORD"),

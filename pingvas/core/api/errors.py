@@ -84,9 +84,7 @@ def _translate(error: Exception) -> PingvasError | None:
 
 
 def _headers(ours: PingvasError, error: Exception) -> dict[str, str]:
-    headers = {}
-    if "retry_after" in ours.data:
-        headers["Retry-After"] = str(ours.data["retry_after"])
+    headers = ours.headers
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     return headers

@@ -15,7 +15,9 @@ import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
@@ -27,6 +29,15 @@ from rest_framework.response import Response
 from pingvas.core.errors import InvalidRequest
 
 LONGEST_CURSOR = 400
+# What reading anything else than a cursor ends in.
+_NO_CURSOR = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    binascii.Error,
+    ValidationError,
+)
 
 
 class KeyPagination(BasePagination):
@@ -142,19 +153,23 @@ def _values(model: type[Model], columns: Sequence[str], cursor: str) -> list[Any
             _value(model, name, value)
             for name, value in zip(columns, values, strict=True)
         ]
-    except (ValueError, TypeError, OverflowError, binascii.Error, ValidationError):
+    except _NO_CURSOR:
         words = _("This is no cursor of this list.")
         raise InvalidRequest(fields={"after": [words]}) from None
 
 
 def _value(model: type[Model], name: str, value: Any) -> Any:
-    field: Any = model._meta.get_field(name)
-    found = field.to_python(value) if isinstance(value, str | int) else None
-    # A date and time without its zone would be a warning, and not ours.
-    if (
-        found is None
-        or isinstance(value, bool)
-        or getattr(found, "tzinfo", ...) is None
-    ):
+    """What PostgreSQL can be asked for; else one of _NO_CURSOR."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError
-    return found
+    field: Any = model._meta.get_field(name)
+    found = field.to_python(value)
+    if isinstance(found, datetime) and found.tzinfo:
+        # The ends of the calendar have no time in UTC: that is an OverflowError.
+        return found.astimezone(UTC)
+    # Halves of characters do not encode.
+    if isinstance(found, str) and b"\0" not in found.encode():
+        return found
+    if isinstance(found, int | UUID):
+        return found
+    raise ValueError

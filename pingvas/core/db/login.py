@@ -27,10 +27,14 @@ _WHO = """
 """
 
 
-class WrongLogin(SystemExit):
+class WrongLogin(Exception):
+    """A connection that this process shall not work with; a pool tries on, in vain."""
+
+
+class RefusedStart(SystemExit):
     """Ends the start with one line, as a wrong setting does."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: object) -> None:
         super().__init__(f"pingvas: {problem}")
 
 
@@ -44,16 +48,18 @@ def expect_login(role: str) -> None:
     """Refuse to go on as another role than `role`, now and at every new connection.
 
     While PostgreSQL is away the process may start: it cannot serve anybody before a
-    connection has passed. Raises WrongLogin.
+    connection has passed. Raises RefusedStart.
     """
     if settings.PRODUCTION and "owner" in settings.DATABASES:
-        raise WrongLogin(
+        raise RefusedStart(
             "DATABASE_OWNER_URL is set: it is for `manage.py migrate` alone"
         )
     _Expected.role = role
     try:
         with safe_connection("default", connect_timeout=PATIENCE_SECONDS) as one:
             check_login(one)
+    except WrongLogin as error:
+        raise RefusedStart(error) from None
     except psycopg.OperationalError:
         log.warning("the database is away: the login is checked later")
 

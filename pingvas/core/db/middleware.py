@@ -19,7 +19,7 @@ from pingvas.core.db.actor import (
 )
 
 # Answered without touching the database's private rows, and often.
-WITHOUT_TRANSACTION = ("/healthz", "/readyz", "/static/")
+WITHOUT_TRANSACTION = ("/readyz", "/static/")
 SERVER_ERROR = 500
 
 

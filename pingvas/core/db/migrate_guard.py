@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connections
 
-APP_ROLE = "app_user"
+from pingvas.core.db.roles import OWNER, role_name
 
 
 def refuse_wrong_place(sender: Any, using: str, **kwargs: Any) -> None:
@@ -25,8 +25,8 @@ def refuse_wrong_place(sender: Any, using: str, **kwargs: Any) -> None:
             f"The schema {settings.DB_SCHEMA} does not exist here (tables would go to "
             f"{schema}). Run manage.py provision_database first."
         )
-    if role == APP_ROLE:
+    if role != role_name(OWNER):
         raise CommandError(
-            "app_user must not own tables: run manage.py migrate with "
+            f"{role} must not own tables: run manage.py migrate with "
             "DATABASE_OWNER_URL set."
         )

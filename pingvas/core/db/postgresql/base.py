@@ -152,7 +152,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def act_as(self, actor: Actor) -> None:
         """Let `actor` act in the open transaction, from the next statement on."""
-        deferred_of(self.connection).actor = actor
+        # A connection that was closed inside of it is asked nothing more.
+        if self.connection is not None:
+            deferred_of(self.connection).actor = actor
 
     # Where nothing was asked there is no transaction to end; and whoever gets the
     # connection from the pool next must not begin what was put off here.

@@ -7,7 +7,7 @@ from pingvas.core.db.sql import sql_pair
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0003_credit_holds"),
+        ("billing", "0006_ledger_roots"),
         ("generation", "0001_initial"),
     ]
 

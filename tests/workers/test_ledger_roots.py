@@ -1,0 +1,331 @@
+"""A ledger that its owner rewrote and sealed anew is told by the root of the night."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from billing.models import LedgerRoot
+from billing.services import heads
+from billing.services.audit import audit_ledger
+from billing.services.audit_record import get_last_audit
+from gallery.object_stores.base import StorageUnavailable
+from gallery.object_stores.local import LocalStore
+from pingvas.core.db.actor import SERVICE, acting_as
+from tests.billing.chain import rechain
+from tests.billing.factories import grant, make_owner
+from tests.database import owner_connection
+from workers import ledger_audit, ledger_statements
+from workers.ledger_statements import sign, statement_keys
+from workers.tasks import audit_ledger as nightly
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, settings):
+    """Where statements and heads lie, of a worker that has the key."""
+    settings.MEDIA_ROOT = tmp_path
+    settings.LEDGER_SIGNING_KEY = "k" * 64
+    return tmp_path / "audit" / "ledger"
+
+
+@pytest.fixture
+def alice():
+    user = make_owner("alice")
+    for key in "abc":
+        grant(user.id, 5, key)
+    return user
+
+
+@pytest.fixture
+def signed(alice, folder):
+    """The path of a statement that was signed last night."""
+    nightly()
+    [path] = folder.glob("*.json")
+    return path
+
+
+def audit(**options):
+    """What `manage.py audit_ledger` says, whatever its status."""
+    out = io.StringIO()
+    try:
+        call_command("audit_ledger", json=True, stdout=out, **options)
+    except CommandError:
+        assert not json.loads(out.getvalue())["ok"]
+    return json.loads(out.getvalue())
+
+
+def findings():
+    return [(fault["check"], fault["row"]) for fault in audit()["faults"]]
+
+
+def errors(caplog):
+    """What an operator is woken by."""
+    return [each.message for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+def rewrite(statement, *values):
+    """As the owner of the tables, who leaves nothing that does not fit."""
+    with owner_connection() as owner, owner.transaction():
+        for table in ("credit_transactions", "credit_balances"):
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        owner.execute(statement, values)
+        owner.execute(
+            "UPDATE credit_transactions AS this SET balance_after = sum FROM ("
+            "SELECT id, sum(amount) OVER (PARTITION BY user_id ORDER BY sequence) "
+            "FROM credit_transactions) AS total WHERE total.id = this.id"
+        )
+        owner.execute(
+            "UPDATE credit_balances AS this SET balance = sum FROM ("
+            "SELECT user_id, sum(amount) FROM credit_transactions GROUP BY user_id"
+            ") AS total WHERE total.user_id = this.user_id"
+        )
+        rechain(owner)
+        for table in ("credit_transactions", "credit_balances"):
+            owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+def test_the_first_root_ever_is_signed_and_found_again(alice, folder):
+    assert audit()["compared_with"] is None
+    nightly()
+    [statement], [packed] = folder.glob("*.json"), folder.glob("*.heads")
+    said = json.loads(statement.read_text())["statement"]
+    assert (said["users"], said["postings"], said["faults"]) == (1, 4, 0)
+    assert (said["ledger"], said["previous"]) == ("dev_pingvas", None)
+    [(user, sequence, _hash)] = heads.HEAD.iter_unpack(packed.read_bytes())
+    assert (user, sequence) == (alice.id.bytes, 4)
+    answer = audit()
+    assert (answer["ok"], answer["signed"]) == (True, None)
+    assert answer["compared_with"] == f"audit/ledger/{statement.name}"
+
+
+def test_a_ledger_without_a_posting_has_a_root_too(folder):
+    for _night in range(2):
+        nightly()
+    assert len(list(folder.glob("*.json"))) == 2
+    assert audit()["ok"]
+
+
+def test_a_ledger_that_goes_on_is_held_to_its_root_night_after_night(signed, alice):
+    grant(make_owner("bob").id, 7, "d")
+    grant(alice.id, 5, "e")
+    assert findings() == []
+    nightly()
+    newest = max(signed.parent.glob("*.json"))
+    said = json.loads(newest.read_text())["statement"]
+    digest = ledger_statements.sha256(signed.read_bytes()).hexdigest()
+    assert (said["users"], said["previous"]) == (2, digest)
+    assert findings() == []
+
+
+def test_a_ledger_rewritten_and_sealed_anew_is_named_by_user_and_sequence(
+    signed, alice, caplog
+):
+    bob = make_owner("bob")
+    grant(bob.id, 7, "d")
+    nightly()
+    grant(alice.id, 5, "e")
+    rewrite(
+        "UPDATE credit_transactions SET amount = 1000 WHERE sequence = 2 "
+        "AND user_id = %s",
+        alice.id,
+    )
+    assert audit_ledger() == []
+    [(check, row)] = findings()
+    assert check == "root_head_changed"
+    assert (row["user_id"], row["sequence"]) == (str(alice.id), 4)
+    assert row["signed"] != row["found"]
+    nightly()
+    assert errors(caplog) == ["ledger fault", "ledger root not signed"]
+    record = get_last_audit()
+    assert record is not None
+    assert record.checks == ("root_head_changed",)
+
+
+def test_postings_removed_from_the_end_are_noticed(signed, alice):
+    rewrite("DELETE FROM credit_transactions WHERE sequence = 4")
+    assert audit_ledger() == []
+    [(check, row)] = findings()
+    assert (check, row["sequence"], row["found"]) == ("root_head_changed", 4, None)
+
+
+def test_the_finding_stays_until_somebody_accepts_it(signed):
+    rewrite("UPDATE credit_transactions SET amount = 1000 WHERE sequence = 2")
+    for _night in range(2):
+        nightly()
+        assert [check for check, _row in findings()] == ["root_head_changed"]
+    assert list(signed.parent.glob("*.json")) == [signed]
+    assert audit(accept=True)["signed"]
+    assert findings() == []
+
+
+def test_many_users_are_compared_batch_by_batch(signed, monkeypatch):
+    monkeypatch.setattr(heads, "BATCH", 2)
+    users = [make_owner(f"user{number}") for number in range(5)]
+    for number, user in enumerate(users):
+        grant(user.id, 5, f"u{number}")
+    nightly()
+    rewrite("UPDATE credit_transactions SET amount = 9 WHERE user_id = %s", users[3].id)
+    assert [row["user_id"] for _check, row in findings()] == [str(users[3].id)]
+
+
+def resign(path: Path, **changes) -> None:
+    """Write a statement as whoever has the key could."""
+    statement = json.loads(path.read_text())["statement"]
+    path.write_bytes(sign(statement | changes))
+
+
+def foreign(path, settings):
+    settings.LEDGER_SIGNING_KEY, ours = "f" * 64, settings.LEDGER_SIGNING_KEY
+    resign(path)
+    settings.LEDGER_SIGNING_KEY = ours
+
+
+FORGERIES = {
+    "changed": lambda path: path.write_text(path.read_text().replace(": 1", ": 2")),
+    "no JSON": lambda path: path.write_text("{"),
+    "other JSON": lambda path: path.write_text("[]"),
+    "no text": lambda path: path.write_text('{"statement": 1, "signature": 1}'),
+    "umlauts": lambda path: path.write_text(
+        '{"statement": {}, "signature": "\\u00fc"}'
+    ),
+    "too deep": lambda path: path.write_text("[" * 9_000),
+    "too large": lambda path: path.write_text(" " * 20_000),
+    "no bytes": lambda path: path.write_bytes(b"\xff\xfe"),
+    "heads gone": lambda path: path.with_suffix(".heads").unlink(),
+    "heads changed": lambda path: path.with_suffix(".heads").write_bytes(bytes(56)),
+    "heads longer": lambda path: path.with_suffix(".heads").write_bytes(bytes(112)),
+    "other ledger": lambda path: resign(path, ledger="prod_pingvas"),
+    "other place": lambda path: resign(path, key="audit/ledger/other.json"),
+    "signed later": lambda path: resign(path, at="2026-01-01"),
+}
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+def test_a_forged_root_is_a_finding_and_no_crash(signed, forge):
+    forge(signed)
+    [(check, row)] = findings()
+    assert (check, row["key"]) == ("root_untrusted", f"audit/ledger/{signed.name}")
+    nightly()
+    assert list(signed.parent.glob("*.json")) == [signed]
+
+
+def test_a_root_of_another_key_is_a_finding(signed, settings):
+    foreign(signed, settings)
+    [(check, row)] = findings()
+    assert (check, row["why"]) == ("root_untrusted", "signature is not ours")
+
+
+def test_a_root_that_is_gone_is_a_finding(signed):
+    for path in signed.parent.iterdir():
+        path.unlink()
+    assert [check for check, _row in findings()] == ["root_missing"]
+
+
+def test_an_older_root_does_not_take_the_place_of_the_newest(signed):
+    rewrite("UPDATE credit_transactions SET amount = 9 WHERE sequence = 1")
+    audit(accept=True)
+    newest = max(signed.parent.glob("*.json"))
+    newest.unlink()
+    assert {check for check, _row in findings()} == {
+        "root_missing",
+        "root_head_changed",
+    }
+
+
+def test_junk_does_not_keep_the_ledger_from_being_compared(signed, alice):
+    signed.with_name("9999.json").write_text("junk")
+    rewrite("UPDATE credit_transactions SET amount = 9 WHERE sequence = 1")
+    assert [check for check, _row in findings()] == [
+        "root_untrusted",
+        "root_head_changed",
+    ]
+
+
+def test_a_root_whose_record_was_lost_is_believed_for_its_signature(signed):
+    with owner_connection() as owner:
+        owner.execute("DELETE FROM ledger_roots")
+    assert findings() == []
+    rewrite("UPDATE credit_transactions SET amount = 9 WHERE sequence = 1")
+    assert [check for check, _row in findings()] == ["root_head_changed"]
+
+
+def test_a_store_that_is_away_is_a_finding(signed, monkeypatch, caplog):
+    def away(*args):
+        raise StorageUnavailable
+
+    monkeypatch.setattr(LocalStore, "pages", away)
+    assert findings() == [("root_unreachable", {})]
+    nightly()
+    assert errors(caplog) == ["ledger fault", "ledger root not signed"]
+
+
+def test_a_store_that_goes_away_while_it_is_written_leaves_no_record(
+    alice, monkeypatch, caplog
+):
+    def away(*args, **options):
+        raise StorageUnavailable
+
+    monkeypatch.setattr(LocalStore, "put", away)
+    nightly()
+    assert errors(caplog) == ["ledger root not signed"]
+    with acting_as(SERVICE):
+        assert not LedgerRoot.objects.exists()
+
+
+def test_no_transaction_is_open_while_the_store_is_talked_to(signed, monkeypatch):
+    asked = []
+    for name in ("put", "size", "pages", "read"):
+        method = getattr(LocalStore, name)
+
+        def watched(*args, method=method, **options):
+            asked.append(connection.in_atomic_block)
+            return method(*args, **options)
+
+        monkeypatch.setattr(LocalStore, name, watched)
+    nightly()
+    assert len(asked) >= 6
+    assert not any(asked)
+
+
+def test_without_a_key_the_books_alone_are_proved(signed, settings, capsys):
+    settings.LEDGER_SIGNING_KEY = ""
+    call_command("audit_ledger")
+    assert "Not compared with a signed root" in capsys.readouterr().out
+    nightly()
+    assert list(signed.parent.glob("*.json")) == [signed]
+    with pytest.raises(CommandError, match="no root was signed"):
+        call_command("audit_ledger", accept=True)
+
+
+def test_the_command_names_the_root_that_it_compared_with(signed, capsys):
+    call_command("audit_ledger")
+    said = capsys.readouterr().out
+    assert f"Compared with the signed root audit/ledger/{signed.name}." in said
+    call_command("audit_ledger", accept=True)
+    assert "Signed audit/ledger/" in capsys.readouterr().out
+
+
+def test_whoever_acts_as_the_service_forgets_no_root(signed):
+    for change in ("DELETE FROM ledger_roots", "UPDATE ledger_roots SET digest = ''"):
+        with (
+            pytest.raises(Exception, match="permission denied"),
+            acting_as(SERVICE),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(change)
+
+
+def test_the_newest_statement_is_asked_first(signed):
+    nightly()
+    keys = statement_keys(LocalStore(signed.parents[2]))
+    assert keys == sorted(keys, reverse=True)
+    assert len(keys) == 2
+    assert ledger_audit.audit().compared_with == keys[0]
