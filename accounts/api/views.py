@@ -21,6 +21,7 @@ from accounts.api.serializers import (
     read_input,
 )
 from accounts.authentication import UserRequest
+from accounts.hashers import HashingBusy
 from accounts.limits import SignInLimitReached, SignUpLimitReached
 from accounts.services import (
     EmailTaken,
@@ -56,7 +57,8 @@ class SignUpView(OpenView):
         operation_id="sign_up",
         tags=["auth"],
         request=SignUpSerializer,
-        responses={201: MeSerializer} | errors(EmailTaken, SignUpLimitReached),
+        responses={201: MeSerializer}
+        | errors(EmailTaken, SignUpLimitReached, HashingBusy),
     )
     def post(self, request: Request) -> Response:
         """Make an account. Sign in with `auth/token` afterwards."""
@@ -71,7 +73,7 @@ class TokenView(OpenView):
         tags=["auth"],
         request=CredentialsSerializer,
         responses={200: TokensSerializer}
-        | errors(WrongCredentials, SignInLimitReached),
+        | errors(WrongCredentials, SignInLimitReached, HashingBusy),
     )
     def post(self, request: Request) -> Response:
         """Trade an e-mail address and password for tokens."""

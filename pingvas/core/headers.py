@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -69,8 +70,22 @@ def _policy_for(request: HttpRequest) -> Mapping[str, str]:
     return _CONSOLE if match and match.app_name == "admin" else _STUDIO
 
 
+def store_origins() -> str:
+    """Where signed links may lead: the store, with the bucket before it or not."""
+    options = settings.STORAGES["default"]["OPTIONS"]
+    region, bucket = options["region_name"], options["bucket_name"]
+    aws = [f"https://s3.{region}.amazonaws.com", "https://s3.amazonaws.com"]
+    endpoint = options["endpoint_url"]
+    found = [urlsplit(address) for address in ([endpoint] if endpoint else aws)]
+    return " ".join(
+        f"{part.scheme}://{host}"
+        for part in found
+        for host in (part.netloc, f"{bucket}.{part.netloc}")
+    )
+
+
 def _written(policy: Mapping[str, str]) -> str:
     if settings.STORAGE_BACKEND == "s3":
         # Full pictures come from the object store, by a signed link.
-        policy = {**policy, "img-src": f"{policy['img-src']} https:"}
+        policy = {**policy, "img-src": f"{policy['img-src']} {store_origins()}"}
     return "; ".join(f"{name} {value}" for name, value in policy.items())

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends import cached_db
 from django.core.cache import caches
+from django.db import transaction
 
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.functions import Now
@@ -58,8 +59,15 @@ class SessionStore(cached_db.SessionStore):
             super().save(must_create)
 
     def delete(self, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
         with acting_as(IDENTITY, savepoint=False):
             super().delete(session_key)
+            # Once more: until the commit another request finds the row, and keeps it.
+            transaction.on_commit(lambda: self._forget(key), robust=True)
+
+    def _forget(self, key: str | None) -> None:
+        if key is not None:
+            caches[settings.SESSION_CACHE_ALIAS].delete(self.cache_key_prefix + key)
 
 
 def _is_session(found: Any) -> bool:

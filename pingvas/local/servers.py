@@ -76,6 +76,13 @@ def describe_environment(
     """Return the variables for the programs; the servers must have been started."""
     credentials = load_credentials(home.credentials)
     addresses: dict[str, str] = {}
+    if servers.postgres is not None and given.get("DB_ROLE_PREFIX"):
+        raise LocalError(
+            "DB_ROLE_PREFIX is for a cluster that holds two schemas: unset it, or name "
+            "the database by DATABASE_URL.",
+            "DB_ROLE_PREFIX는 두 스키마가 있는 클러스터를 위한 것입니다. 해제하거나 "
+            "DATABASE_URL로 데이터베이스를 지정하세요.",
+        )
     if servers.postgres is not None:
         addresses |= postgres_environment(servers.postgres, credentials)
     if servers.redis is not None:

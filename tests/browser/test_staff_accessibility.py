@@ -46,8 +46,8 @@ def boss(database):
 def rows(database):
     """One of everything, also a job that failed; nothing that a worker would take."""
     made = make_rows(f"rows{next(names)}")
+    yield made, _failed_job(made.user)
     with acting_as(SERVICE):
-        yield made, _failed_job(made.user)
         # A worker that is gone would stay on the list of the living for a while.
         made.worker.delete()
 

@@ -96,12 +96,13 @@ def test_adjusting_credits_by_keyboard_alone(desk, newcomer):
     # The field to fill in first, not the cross in the corner.
     expect(dialog.get_by_label("Credits")).to_be_focused()
     expect(dialog).to_have_accessible_description(re.compile("The ledger keeps"))
-    assert len(expect_held(page, dialog)) == 4
+    assert len(expect_held(page, dialog)) == 5
     expect_closed_by_escape(page, opener)
 
     page.keyboard.press("Enter")
     dialog = expect_modal(page, "Adjust credits")
     page.keyboard.type("-100000")
+    page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.type("too much")
     tab_to(page, dialog.get_by_role("button", name="Adjust"))

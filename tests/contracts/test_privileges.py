@@ -31,6 +31,8 @@ WRITE = {"INSERT", "UPDATE", "DELETE"}
 STRAY = (
     "GRANT UPDATE, DELETE, TRUNCATE ON credit_transactions TO app_user, service_user;"
     "GRANT UPDATE (tier) ON users TO app_user;"
+    "GRANT UPDATE ON users TO identity_user;"
+    "GRANT SELECT ON users TO readonly_user;"
     "GRANT SELECT ON user_stats TO app_user;"
     "GRANT SELECT ON django_session TO PUBLIC;"
     "GRANT EXECUTE ON FUNCTION check_ledger_chain() TO app_user"
@@ -112,6 +114,25 @@ def test_a_second_run_says_what_it_did_and_changes_nothing():
     assert f"database {connections['default'].settings_dict['NAME']} is there" in said
     assert "schema dev_pingvas" in said
     assert "rights in dev_pingvas: 0 changes" in said
+
+
+def test_what_earlier_versions_gave_in_both_schemas_is_taken_back():
+    with admin_connection() as admin:
+        for schema in ("dev_pingvas", "prod_pingvas"):
+            admin.execute(f"GRANT USAGE, CREATE ON SCHEMA {schema} TO app_user")
+            admin.execute(
+                f"ALTER DEFAULT PRIVILEGES FOR ROLE pingvas_owner IN SCHEMA {schema}"
+                " GRANT ALL ON TABLES TO app_user, service_user"
+            )
+        _provision()
+        may = "SELECT has_schema_privilege('app_user', %s, 'CREATE')"
+        for schema in ("dev_pingvas", "prod_pingvas"):
+            assert admin.execute(may, [schema]).fetchone() == (False,)
+        left = admin.execute(
+            "SELECT 1 FROM pg_default_acl, aclexplode(defaclacl) AS given"
+            " WHERE given.grantee IN ('app_user'::regrole, 'service_user'::regrole)"
+        ).fetchall()
+    assert left == []
 
 
 @pytest.mark.parametrize("again", [_provision, _migrate])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +16,10 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pingvas.core.management.commands import migrate
-from pingvas.local.commands import _refuse_traps
+from pingvas.local import commands
 from pingvas.local.errors import LocalError
 from tests.contracts.people import connected, everybody_may_create
 from tests.contracts.scratch import roles_to_ourselves
@@ -82,17 +83,34 @@ def test_provisioning_refuses_too(trap):
     assert _trapped() == set()
 
 
-def _administrators_postgres() -> Any:
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What would have been run in place of psql itself."""
+    calls: list[Any] = []
+    monkeypatch.setattr(commands, "_call", lambda argv, env: calls.append(argv) or 0)
+    return calls
+
+
+def _open_psql() -> int:
     name = connections["default"].settings_dict["NAME"]
-    url = make_conninfo(os.environ["DATABASE_ADMIN_URL"], dbname=name)
-    return SimpleNamespace(password="", url=lambda *_: url)
+    parts = conninfo_to_dict(os.environ["DATABASE_ADMIN_URL"])
+    postgres = SimpleNamespace(
+        password=parts["password"],
+        port=parts["port"],
+        quarters=SimpleNamespace(programs=Path("programs")),
+        url=lambda *_: make_conninfo(os.environ["DATABASE_ADMIN_URL"], dbname=name),
+    )
+    servers = SimpleNamespace(postgres=postgres)
+    return commands._psql(servers, {"DB_SCHEMA": settings.DB_SCHEMA}, [])
 
 
-def test_psql_does_not_open_for_the_administrator(trap):
+def test_psql_does_not_open_for_the_administrator(trap, opened):
     with pytest.raises(LocalError, match=r"function trap of app_user"):
-        _refuse_traps(_administrators_postgres(), {"DB_SCHEMA": settings.DB_SCHEMA})
+        _open_psql()
+    assert opened == []
     assert _trapped() == set()
 
 
-def test_a_schema_that_is_its_owners_is_let_through(django_db_setup):
-    _refuse_traps(_administrators_postgres(), {"DB_SCHEMA": settings.DB_SCHEMA})
+def test_psql_opens_where_all_is_the_owners(django_db_setup, opened):
+    assert _open_psql() == 0
+    assert opened == [["programs/psql"]]

@@ -126,7 +126,32 @@ def test_the_consoles_colours_are_a_file(settings):
     assert reverse("admin:theme") in page
 
 
-def test_pictures_of_the_object_store_are_seen_from_everywhere(settings):
+@pytest.mark.parametrize(
+    ("endpoint", "hosts"),
+    [
+        (
+            "https://store.example.com:8333",
+            "https://store.example.com:8333 https://pics.store.example.com:8333",
+        ),
+        (
+            None,
+            "https://s3.eu-west-1.amazonaws.com https://pics.s3.eu-west-1.amazonaws.com"
+            " https://s3.amazonaws.com https://pics.s3.amazonaws.com",
+        ),
+    ],
+)
+def test_pictures_come_from_the_object_store_and_nowhere_else(
+    settings, endpoint, hosts
+):
+    options = {
+        "endpoint_url": endpoint,
+        "bucket_name": "pics",
+        "region_name": "eu-west-1",
+    }
     settings.STORAGE_BACKEND = "s3"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {**settings.STORAGES["default"], "OPTIONS": options},
+    }
     for path in ("/", "/admin/login/"):
-        assert policy(Client().get(path))["img-src"] == "'self' blob: https:"
+        assert policy(Client().get(path))["img-src"] == f"'self' blob: {hosts}"

@@ -11,7 +11,7 @@ from django.test import override_settings
 from psycopg.conninfo import conninfo_to_dict
 
 from pingvas.core.db import login
-from pingvas.core.db.actor import acting_as, user_actor
+from pingvas.core.db.actor import NOBODY, acting_as, user_actor
 from pingvas.core.db.login import (
     RefusedStart,
     WrongLogin,
@@ -87,6 +87,11 @@ def test_production_does_not_start_with_the_owners_address(settings):
             "DROP TABLE extensions.mine",
             "it shall own nothing",
         ),
+        (
+            "GRANT pingvas_owner TO app_user",
+            "REVOKE pingvas_owner FROM app_user",
+            "may become the owner",
+        ),
     ],
 )
 def test_more_rights_than_meant_are_refused(monkeypatch, grant, revoke, words):
@@ -131,6 +136,9 @@ def test_what_a_worker_does_for_a_user_shows_it_no_row_of_others():
         with acting_as(user_actor(alice.id)), connection.cursor() as cursor:
             cursor.execute(who)
             assert cursor.fetchone() == ("worker_user", "app_user", 1)
+        with acting_as(NOBODY), connection.cursor() as cursor:
+            cursor.execute(who)
+            assert cursor.fetchone() == ("worker_user", "app_user", 0)
         with connection.cursor() as cursor:
             cursor.execute(who)
             assert cursor.fetchone() == ("worker_user", "service_user", 2)

@@ -93,8 +93,10 @@ def _refusals(
     if "{" in path:
         yield "404", "`not_found`, also for what belongs to somebody else"
     if "requestBody" in operation:
+        yield "400", "`ambiguous_length`"
+        yield "408", "`request_too_slow`"
         yield "413", "`request_too_large`"
         yield "415", "`unsupported_media_type`: bodies are JSON."
     yield "406", "`not_acceptable`: answers are JSON."
-    yield "429", "`too_many_requests`: see Retry-After."
-    yield "503", "`service_unavailable`: nothing was changed."
+    yield "429", "`too_many_requests`, `too_many_connections`: see Retry-After."
+    yield "503", "`service_unavailable`, `too_busy`: nothing was changed."

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from pingvas.core.db.roles import role_name
+from pingvas.core.db.roles import OWNER, role_name
 from pingvas.core.db.safe_connection import safe_connection
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,10 @@ _WHO = """
         EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relowner = me.oid)
         OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspowner = me.oid)
         OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE proowner = me.oid)
+        OR EXISTS (
+            SELECT 1 FROM pg_catalog.pg_roles AS owner
+            WHERE owner.rolname = %s AND pg_has_role(me.oid, owner.oid, 'MEMBER')
+        )
     FROM pg_catalog.pg_roles AS me WHERE rolname = session_user
 """
 
@@ -68,7 +72,8 @@ def check_login(connection: Any) -> None:
     """Raise WrongLogin unless the connection is of the expected role, if one is."""
     if _Expected.role is None:
         return
-    problem = _problem(role_name(_Expected.role), *connection.execute(_WHO).fetchone())
+    found = connection.execute(_WHO, [role_name(OWNER)]).fetchone()
+    problem = _problem(role_name(_Expected.role), *found)
     if problem:
         raise WrongLogin(problem)
 
@@ -81,5 +86,5 @@ def _problem(
     if is_super or bypasses:
         return f"{role} is a superuser or bypasses row-level security"
     if owns:
-        return f"{role} owns tables, functions or schemas: it shall own nothing"
+        return f"{role} owns something, or may become the owner: it shall own nothing"
     return ""

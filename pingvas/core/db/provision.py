@@ -46,7 +46,7 @@ PASSWORDS = {
     ANALYST: "DB_READONLY_PASSWORD",
 }
 # Each login's share of max_connections, so that none starves the others.
-CONNECTIONS = {WEB: 0.6, WORKER: 0.25, ANALYST: 0.05, OWNER: 0.05}
+CONNECTIONS = {WEB: 0.65, WORKER: 0.25, ANALYST: 0.05, OWNER: 0.05}
 # A statement, a lock or a transaction that takes longer is a fault. The session may set
 # them anew: they guard against mistakes, not against whoever has the password.
 TIMEOUTS = {
@@ -89,8 +89,8 @@ class SharedRoles(Exception):
     def __init__(self, schema: str) -> None:
         super().__init__(
             f"The roles of this schema would be those of {schema}, whose tables are in "
-            "the same database. Give the development's their own names with "
-            "DB_ROLE_PREFIX=dev_ (and passwords of their own), or use another database."
+            "the same database. Give the development's roles names and passwords of "
+            "their own with DB_ROLE_PREFIX=dev_, or use another cluster."
         )
 
 
@@ -99,20 +99,31 @@ def provision(admin_url: str, wanted: Provision) -> list[str]:
 
     Raises ForeignObjects, SharedRoles and UnlistedTable.
     """
+    inside = psycopg.conninfo.make_conninfo(admin_url, dbname=wanted.database)
     with psycopg.connect(admin_url, autocommit=True, options=SAFE_PATH) as admin:
+        if _is_there(admin, wanted.database):
+            # Before anything: the passwords of roles are the whole cluster's.
+            _look_before(inside, wanted.schema)
         steps = list(_make_roles(admin, wanted))
         steps += _make_database(admin, wanted.database)
-        inside = psycopg.conninfo.make_conninfo(admin_url, dbname=wanted.database)
     with psycopg.connect(inside, options=SAFE_PATH) as admin:
-        owner = role_name(OWNER)
-        refuse_foreign_objects(admin, wanted.schema, owner, OTHER_OWNERS)
-        _refuse_shared_roles(admin, wanted.schema)
         steps += _close_database(admin, wanted.database)
         steps += _make_schemas(admin, wanted.schema)
         admin.commit()
         changes = apply_rights(admin, wanted.schema, RIGHTS)
         steps.append(f"rights in {wanted.schema}: {changes} changes")
     return steps
+
+
+def _is_there(admin: psycopg.Connection, database: str) -> bool:
+    found = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
+    return found.fetchone() is not None
+
+
+def _look_before(url: str, schema: str) -> None:
+    with psycopg.connect(url, options=SAFE_PATH) as admin:
+        refuse_foreign_objects(admin, schema, role_name(OWNER), OTHER_OWNERS)
+        _refuse_shared_roles(admin, schema)
 
 
 def _make_roles(admin: psycopg.Connection, wanted: Provision) -> Iterator[str]:
@@ -180,7 +191,7 @@ def _set(admin: psycopg.Connection, role: str, name: str, value: str) -> None:
 
 
 def _make_database(admin: psycopg.Connection, name: str) -> list[str]:
-    if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+    if _is_there(admin, name):
         return [f"database {name} is there"]
     admin.execute(
         sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(
@@ -245,11 +256,8 @@ def _make_schemas(admin: psycopg.Connection, schema: str) -> Iterator[str]:
     for statement in (
         "GRANT USAGE ON SCHEMA {extensions} TO {everybody}",
         "ALTER SCHEMA {schema} OWNER TO {owner}",
-        # The specification's CREATE too: whoever may put an operator there decides what
-        # the owner's statements do.
-        "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {people}",
+        *(statement for name in SCHEMAS for statement in _closing(name)),
         "GRANT USAGE ON SCHEMA {schema} TO {people}",
-        *_default_privileges(),
     ):
         admin.execute(
             sql.SQL(statement).format(
@@ -265,9 +273,15 @@ def _make_schemas(admin: psycopg.Connection, schema: str) -> Iterator[str]:
     yield f"schema {schema}"
 
 
-def _default_privileges() -> Iterator[str]:
-    """What later migrations make is closed until the list of rights opens it."""
+def _closing(schema: str) -> Iterator[str]:
+    """Take back what earlier versions gave in both schemas.
+
+    Whoever may put an operator there (the specification's CREATE) decides what the
+    owner's statements do. What later migrations make is closed until the list of rights
+    opens it.
+    """
     mine = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} "
+    yield f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {{people}}"
     yield mine + "REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
     for what in ("TABLES", "SEQUENCES"):
-        yield mine + f"IN SCHEMA {{schema}} REVOKE ALL ON {what} FROM {{people}}"
+        yield mine + f"IN SCHEMA {schema} REVOKE ALL ON {what} FROM {{people}}"

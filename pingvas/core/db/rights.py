@@ -7,7 +7,7 @@ Default privileges give nothing, so a table that nobody listed is closed; it als
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from psycopg import sql
@@ -114,19 +114,25 @@ def apply_rights(connection: Any, schema: str, rights: Rights) -> int:
         if (right.table in tables and not right.column)
         or (right.table, right.column) in columns
     }
-    given = given_rights(connection, schema)
-    changes = [
-        *_statements("REVOKE", given - wanted, schema),
-        *_statements("GRANT", wanted - given, schema),
-        *_close_functions(connection, schema),
-    ]
-    for change in changes:
-        connection.execute(change)
+    surplus = given_rights(connection, schema) - wanted
+    changes = _run(connection, _statements("REVOKE", surplus, schema))
+    # Read again: what is revoked of a table goes from its columns too.
+    lacking = wanted - given_rights(connection, schema)
+    changes += _run(connection, _statements("GRANT", lacking, schema))
+    changes += _run(connection, _close_functions(connection, schema))
     connection.commit()
     unlisted = sorted(tables - rights.keys())
     if unlisted:
         raise UnlistedTable(unlisted)
-    return len(changes)
+    return changes
+
+
+def _run(connection: Any, statements: Iterable[sql.Composed]) -> int:
+    count = 0
+    for statement in statements:
+        connection.execute(statement)
+        count += 1
+    return count
 
 
 def _names(connection: Any, query: str, schema: str) -> set[Any]:

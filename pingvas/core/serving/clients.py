@@ -83,7 +83,7 @@ def identified(scope: dict[str, Any]) -> dict[str, Any]:
     """
     peer, port = scope.get("client") or (UNKNOWN, 0)
     trusted = is_proxy(peer)
-    if settings.BEHIND_TLS_PROXY and not trusted:
+    if settings.BEHIND_TLS_PROXY and not trusted and _forwards(scope["headers"]):
         _say_who_is_not_believed(peer)
     address = true_address(peer, _forwarded_for(scope["headers"])) if trusted else peer
     headers = [
@@ -93,6 +93,10 @@ def identified(scope: dict[str, Any]) -> dict[str, Any]:
         and (not name.startswith(_FORWARDED) or (trusted and name == FORWARDED_PROTO))
     ]
     return {**scope, "client": (address, port), "headers": headers}
+
+
+def _forwards(headers: Iterable[Header]) -> bool:
+    return any(name.startswith(_FORWARDED) for name, _ in headers)
 
 
 def _say_who_is_not_believed(peer: str) -> None:

@@ -21,6 +21,7 @@ from pingvas.core.db.actor import (
     return_to_scope,
 )
 from pingvas.core.db.login import check_login
+from pingvas.core.db.roles import WEB, role_name
 
 if TYPE_CHECKING:
     from psycopg import ClientCursor
@@ -40,19 +41,20 @@ class Deferred:
 
     def __init__(self) -> None:
         self.begins = False
-        self.told: Actor = NOBODY
+        # None: a worker's login begins as the house, whoever shall act.
+        self.told: Actor | None = NOBODY
         self.actor: Actor = NOBODY
 
     @property
     def statement(self) -> str:
         """SQL to send ahead of the next statement; empty when all is said."""
         parts = ["BEGIN"] if self.begins else []
-        if self.actor != self.told:
+        if self.actor is not self.told and self.actor != self.told:
             parts.append(self.actor.statement)
         return "; ".join(parts)
 
-    def begin_as(self, actor: Actor) -> None:
-        self.begins, self.told, self.actor = True, NOBODY, actor
+    def begin_as(self, actor: Actor, told: Actor | None) -> None:
+        self.begins, self.told, self.actor = True, told, actor
 
     def sent(self) -> None:
         """The statement arrived. Should it have failed, so has the transaction."""
@@ -148,7 +150,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
         # Called by the outermost atomic(), the hook that SQLite's backend uses.
         self.ensure_connection()
-        deferred_of(self.connection).begin_as(current_actor())
+        actor, scope = current_actor(), actor_scope()
+        # Where nobody said who acts, whoever signed in does.
+        is_web = self.settings_dict["USER"] == role_name(WEB)
+        told = NOBODY if is_web or scope is None else None
+        deferred_of(self.connection).begin_as(actor, told)
 
     def act_as(self, actor: Actor) -> None:
         """Let `actor` act in the open transaction, from the next statement on."""

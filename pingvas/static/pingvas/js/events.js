@@ -17,7 +17,18 @@ export class EventStream extends EventTarget {
   #timer = null;
   #pings = null;
   #doubt = null;
+  #isLeaving = false;
   isOpen = false;
+
+  constructor() {
+    super();
+    // Whoever signs out is told so by the socket before the next page is there.
+    addEventListener("submit", (event) => {
+      this.#isLeaving ||= !event.defaultPrevented;
+    });
+    // With a socket no page is kept for the way back; who comes back calls `hurry`.
+    addEventListener("pagehide", () => this.#rest());
+  }
 
   open() {
     clearTimeout(this.#timer);
@@ -70,6 +81,19 @@ export class EventStream extends EventTarget {
     this.#doubt = setTimeout(() => this.#giveUp(socket), PONG_WITHIN);
   }
 
+  #rest() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#doubt);
+    clearInterval(this.#pings);
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#socket = null;
+    this.#isLeaving = false;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.isOpen = false;
+  }
+
   // Closing a dead socket takes its time: it is left behind instead.
   #giveUp(socket) {
     if (socket !== this.#socket) return;
@@ -84,7 +108,7 @@ export class EventStream extends EventTarget {
     clearTimeout(this.#doubt);
     this.#tell(false);
     if (code === SIGNED_OUT) {
-      location.reload();
+      if (!this.#isLeaving) location.reload();
       return;
     }
     this.#timer = setTimeout(() => this.open(), this.#wait * (0.75 + Math.random() / 2));
