@@ -163,6 +163,8 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 def _guest_of_session(session_key: str) -> Guest:
     session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    if not session.lives():
+        raise Refused(NOT_SIGNED_IN)
     shown = session.get(HASH_SESSION_KEY, "")
     return _guest(session.get(SESSION_KEY), session_key=session_key, shown=shown)
 

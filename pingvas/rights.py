@@ -52,7 +52,12 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
         # would show it.
         WEB: "SELECT, UPDATE (is_public, share_token), DELETE",
         SERVICE: KEEP,
-        ANALYST: READ,
+        # Not the token of its link.
+        ANALYST: (
+            "SELECT (id, user_id, job_id, s3_bucket, s3_key, thumbnail_url, width,"
+            " height, file_size, format, is_public, view_count, metadata, created_at,"
+            " sha256)"
+        ),
     },
     "boards": {WEB: KEEP, SERVICE: KEEP, ANALYST: READ},
     "board_images": {WEB: KEEP, SERVICE: KEEP, ANALYST: READ},

@@ -14,9 +14,12 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends import cached_db
 from django.core.cache import caches
 from django.db import transaction
+from redis.exceptions import RedisError
 
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.functions import Now
+from pingvas.core.errors import ServiceUnavailable
+from pingvas.core.redis import redis_client
 
 if TYPE_CHECKING:
     from django.contrib.sessions.models import Session
@@ -59,15 +62,35 @@ class SessionStore(cached_db.SessionStore):
             super().save(must_create)
 
     def delete(self, session_key: str | None = None) -> None:
+        """End the session for good; ServiceUnavailable while the cache cannot be told.
+
+        A copy that stays there would let its cookie in again once Redis is back.
+        """
         key = session_key or self.session_key
+        self._forget(key)
         with acting_as(IDENTITY, savepoint=False):
             super().delete(session_key)
             # Once more: until the commit another request finds the row, and keeps it.
             transaction.on_commit(lambda: self._forget(key), robust=True)
 
+    def lives(self) -> bool:
+        """Whether PostgreSQL has the session, whatever the cache says."""
+        with acting_as(IDENTITY, savepoint=False):
+            return (
+                bool(self.session_key)
+                and self.model.objects.filter(
+                    session_key=self.session_key, expire_date__gt=Now()
+                ).exists()
+            )
+
     def _forget(self, key: str | None) -> None:
-        if key is not None:
-            caches[settings.SESSION_CACHE_ALIAS].delete(self.cache_key_prefix + key)
+        if key is None:
+            return
+        cache = caches[settings.SESSION_CACHE_ALIAS]
+        try:
+            redis_client().delete(cache.make_key(self.cache_key_prefix + key))
+        except RedisError as error:
+            raise ServiceUnavailable from error
 
 
 def _is_session(found: Any) -> bool:

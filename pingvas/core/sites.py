@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 from django.contrib.admin import AdminSite, autodiscover, site
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.paginator import Paginator
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -126,6 +127,9 @@ class PingvasAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # untyped packag
                 return view(request, *args, **kwargs)
             except PermissionDenied:
                 return self.refuse(request)
+            except (OverflowError, DataError) as error:
+                # A filter by what no column can hold.
+                raise SuspiciousOperation("an impossible value in the query") from error
 
         wrapped: Callable[..., HttpResponseBase] = super().admin_view(
             as_service, cacheable

@@ -36,9 +36,7 @@ def connected(role: str, user_id: UUID | None = None) -> Iterator[Any]:
                 sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
             )
         if user_id is not None:
-            connection.execute(
-                "SELECT set_config('app.current_user_id', %s, true)", [str(user_id)]
-            )
+            connection.execute(f"SET LOCAL app.current_user_id = '{user_id}'")
         yield connection
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
+from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
 from pingvas.core.db.ownership import SAFE_PATH
@@ -210,6 +211,37 @@ def test_a_worker_is_the_house_from_its_first_statement_and_can_be_a_user():
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "set_config('app.current_user_id', gen_random_uuid()::text, true)",
+        "set_config('role', 'service_user', true)",
+        "(SELECT max(query) FROM pg_stat_activity)",
+        "lo_from_bytea(0, '')",
+    ],
+)
+@pytest.mark.parametrize("role", ["app_user", "service_user", "readonly_user"])
+def test_an_expression_changes_nobody_and_shows_nobody_elses_work(role, expression):
+    """As an injected condition could: one statement, and a reading one."""
+    connections_of = {"readonly_user": readonly_connection}
+    opened = connections_of.get(role, lambda: connected(role))
+    with pytest.raises(InsufficientPrivilege), opened() as connection:
+        connection.execute(sql.SQL(f"SELECT id FROM users WHERE {expression} IS NULL"))  # noqa: S608  # our words
+
+
+def test_what_a_thief_left_with_a_role_is_taken_back():
+    # In this database alone: the role is that of tests beside as well.
+    name = connections["default"].settings_dict["NAME"]
+    with app_connection() as app:
+        app.execute(f"ALTER ROLE app_user IN DATABASE {name} SET role = 'service_user'")
+    who = "SELECT current_user::text"
+    with app_connection() as app:
+        assert app.execute(who).fetchone() == ("service_user",)
+    _provision()
+    with app_connection() as app:
+        assert app.execute(who).fetchone() == ("app_user",)
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "SELECT * FROM django_session",
@@ -220,6 +252,7 @@ def test_a_worker_is_the_house_from_its_first_statement_and_can_be_a_user():
         "SELECT token_version FROM users",
         "SELECT * FROM users",
         "SELECT * FROM django_admin_log",
+        "SELECT share_token FROM images",
     ],
 )
 def test_analysts_cannot_read_secrets(question):

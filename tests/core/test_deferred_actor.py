@@ -127,6 +127,20 @@ def test_a_change_that_was_put_off_is_dropped_with_the_savepoint(actor):
         assert ask() == "app_user"
 
 
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [("SELECT %s", ["a\0"]), ("SELECT %s, %s", ["too few"]), ("SELECT %(a)s", {})],
+)
+def test_what_was_refused_before_it_was_sent_has_told_nothing(actor, query, values):
+    """The driver looks at the values; PostgreSQL never heard who was to act."""
+    with acting_as(SERVICE):
+        assert ask() == "service_user"
+        become(actor)
+        with pytest.raises((ValueError, DatabaseError)), connection.cursor() as cursor:
+            cursor.execute(query, values)
+        assert ask() == "app_user"
+
+
 def test_an_error_between_two_statements_takes_the_house_away(actor):
     with acting_as(actor):
         with pytest.raises(LookupError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -73,41 +74,58 @@ def test_production_does_not_start_with_the_owners_address(settings):
         expect_login(WEB)
 
 
+@pytest.fixture
+def role(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A login of this test's own: the real ones are those of tests beside."""
+    name = f"probe_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    monkeypatch.setattr(login, "BEGINS_AS", {name: name})
+    monkeypatch.setattr(login._Expected, "role", name)
+    with admin_connection() as admin:
+        database = connections["default"].settings_dict["NAME"]
+        admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'probe'")
+        admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {name}")
+        try:
+            yield name
+        finally:
+            admin.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def look_at(role: str) -> None:
+    values = connections["default"].settings_dict
+    with psycopg.connect(
+        dbname=values["NAME"],
+        host=values["HOST"],
+        port=values["PORT"],
+        user=role,
+        password="probe",
+    ) as one:
+        check_login(one)
+
+
 @pytest.mark.parametrize(
-    ("grant", "revoke", "words"),
+    ("grant", "words"),
     [
+        ("ALTER ROLE {role} BYPASSRLS", "bypasses row-level security"),
+        ("ALTER ROLE {role} SUPERUSER", "is a superuser"),
         (
-            "ALTER ROLE app_user BYPASSRLS",
-            "ALTER ROLE app_user NOBYPASSRLS",
-            "bypasses row-level security",
-        ),
-        (
-            "CREATE TABLE extensions.mine (); ALTER TABLE extensions.mine OWNER TO"
-            " app_user",
-            "DROP TABLE extensions.mine",
+            "CREATE TABLE extensions.mine ();"
+            " ALTER TABLE extensions.mine OWNER TO {role}",
             "it shall own nothing",
         ),
+        ("GRANT pingvas_owner TO {role}", "may become the owner"),
         (
-            "GRANT pingvas_owner TO app_user",
-            "REVOKE pingvas_owner FROM app_user",
-            "may become the owner",
+            "GRANT readonly_user TO {role};"
+            " ALTER ROLE {role} SET role = 'readonly_user'",
+            "begins as readonly_user",
         ),
     ],
 )
-def test_more_rights_than_meant_are_refused(monkeypatch, grant, revoke, words):
-    monkeypatch.setattr(login._Expected, "role", WEB)
+def test_more_rights_than_meant_are_refused(role, grant, words):
+    look_at(role)
     with admin_connection() as admin:
-        admin.execute(grant)
-        try:
-            with (
-                connect("DATABASE_URL") as app,
-                pytest.raises(WrongLogin, match=words),
-            ):
-                check_login(app)
-        finally:
-            admin.execute(revoke)
-    with connect("DATABASE_URL") as app:
-        check_login(app)
+        admin.execute(grant.format(role=role))
+    with pytest.raises(WrongLogin, match=words):
+        look_at(role)
 
 
 def test_every_new_connection_is_looked_at(monkeypatch):

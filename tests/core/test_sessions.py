@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_redis.cache import RedisCache
+from redis import Redis
 
 from accounts.tasks import purge_expired
 from pingvas.core import sessions
@@ -181,3 +182,24 @@ def test_expired_sessions_are_purged_in_batches(browser, alice, monkeypatch):
 def test_beat_purges_every_day():
     [entry] = [one for one in SCHEDULE if one.task == purge_expired.name]
     assert isinstance(entry.when, Daily)
+
+
+def test_an_ended_session_does_not_come_back_with_redis(browser, monkeypatch):
+    """The copy in the cache would let the cookie in for two weeks."""
+    nowhere = Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=1)
+    with monkeypatch.context() as away:
+        away.setattr(sessions, "redis_client", lambda: nowhere)
+        assert browser.post("/sign-out").status_code == 503
+        # It did not happen, and says so.
+        assert browser.get("/credits").status_code == 200
+    assert browser.post("/sign-out").status_code == 302
+    assert browser.get("/credits").status_code == 302
+
+
+def test_a_copy_in_the_cache_is_no_session_where_somebody_looks_again(browser):
+    key = browser.session.session_key
+    SessionStore(key).load()
+    with acting_as(IDENTITY):
+        Session.objects.filter(session_key=key).delete()
+    assert SessionStore(key).load() != {}
+    assert not SessionStore(key).lives()

@@ -12,14 +12,14 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from pingvas.core.db.roles import OWNER, role_name
+from pingvas.core.db.roles import BEGINS_AS, OWNER, role_name
 from pingvas.core.db.safe_connection import safe_connection
 
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 5
 _WHO = """
-    SELECT rolname::text, rolsuper, rolbypassrls,
+    SELECT rolname::text, current_user::text, rolsuper, rolbypassrls,
         EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relowner = me.oid)
         OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspowner = me.oid)
         OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE proowner = me.oid)
@@ -73,16 +73,19 @@ def check_login(connection: Any) -> None:
     if _Expected.role is None:
         return
     found = connection.execute(_WHO, [role_name(OWNER)]).fetchone()
-    problem = _problem(role_name(_Expected.role), *found)
+    problem = _problem(_Expected.role, *found)
     if problem:
         raise WrongLogin(problem)
 
 
 def _problem(
-    expected: str, role: str, is_super: bool, bypasses: bool, owns: bool
+    login: str, role: str, acting: str, is_super: bool, bypasses: bool, owns: bool
 ) -> str:
+    expected, begins_as = role_name(login), role_name(BEGINS_AS[login])
     if role != expected:
         return f"DATABASE_URL signs in as {role}, but this process is {expected}"
+    if acting != begins_as:
+        return f"{role} begins as {acting}, not as {begins_as}: provision again"
     if is_super or bypasses:
         return f"{role} is a superuser or bypasses row-level security"
     if owns:

@@ -23,11 +23,11 @@ from pingvas.core.db.rights import apply_rights
 from pingvas.core.db.roles import (
     ACTOR_ROLES,
     ANALYST,
+    BEGINS_AS,
     LOGIN_ROLES,
     MAY_TAKE,
     OWNER,
     ROLES,
-    SERVICE,
     WEB,
     WORKER,
     role_name,
@@ -69,7 +69,22 @@ TIMEOUTS = {
 }
 # A failed statement holds what people wrote, and so does the detail of an error. Only a
 # superuser may say so, hence not where the administrator of a managed service is none.
-DISCREET = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
+# And what one connection runs is no other's to see.
+DISCREET = {
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "track_activities": "off",
+}
+# What everybody may call unless told otherwise, and nobody here needs: by an expression
+# alone they change who acts, show what others run, and fill the disk. Only a superuser
+# may take them back.
+SHARP_FUNCTIONS = (
+    "set_config(text, text, boolean)",
+    "pg_stat_get_activity(integer)",
+    "lo_creat(integer)",
+    "lo_create(oid)",
+    "lo_from_bytea(oid, bytea)",
+)
 
 
 @dataclass(frozen=True)
@@ -157,8 +172,10 @@ def _role(role: str) -> sql.Identifier:
 
 def _set_up_sessions(admin: psycopg.Connection) -> Iterator[str]:
     """How a login's sessions begin, how many there may be, and what is logged."""
-    # A worker is the house from its first statement on.
-    _set(admin, WORKER, "role", role_name(SERVICE))
+    # A role may set its own defaults: what a thief left there goes first.
+    for role in LOGIN_ROLES:
+        admin.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(_role(role)))
+    _set(admin, WORKER, "role", role_name(BEGINS_AS[WORKER]))
     for role, timeouts in TIMEOUTS.items():
         for name, value in timeouts.items():
             _set(admin, role, name, value)
@@ -217,6 +234,12 @@ def _close_database(admin: psycopg.Connection, name: str) -> Iterator[str]:
     """Nobody connects, makes temporary tables or writes code but who is named."""
     database = sql.Identifier(name)
     logins = sql.SQL(", ").join(map(_role, LOGIN_ROLES))
+    for role in LOGIN_ROLES:
+        admin.execute(
+            sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(
+                _role(role), database
+            )
+        )
     for statement in (
         "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
         "GRANT CONNECT ON DATABASE {database} TO {logins}",
@@ -237,7 +260,28 @@ def _close_database(admin: psycopg.Connection, name: str) -> Iterator[str]:
                 sql.Identifier(language), _role(OWNER)
             )
         )
+    yield from _blunt(admin)
     yield f"database {name} closed to all but {', '.join(map(role_name, LOGIN_ROLES))}"
+
+
+def _blunt(admin: psycopg.Connection) -> Iterator[str]:
+    try:
+        with admin.transaction():
+            for function in SHARP_FUNCTIONS:
+                admin.execute(
+                    f"REVOKE EXECUTE ON FUNCTION pg_catalog.{function} FROM PUBLIC"
+                )
+            admin.execute(
+                sql.SQL("GRANT EXECUTE ON FUNCTION pg_catalog.{} TO {}").format(
+                    sql.SQL(SHARP_FUNCTIONS[0]), _role(OWNER)
+                )
+            )
+    except psycopg.errors.InsufficientPrivilege:
+        yield (
+            "NOT DONE, for want of a superuser: "
+            + ", ".join(SHARP_FUNCTIONS)
+            + " are still everybody's to call"
+        )
 
 
 def _make_schemas(admin: psycopg.Connection, schema: str) -> Iterator[str]:

@@ -24,6 +24,9 @@ ROLES = (*LOGIN_ROLES, *ACTOR_ROLES)
 # Which roles each login may take; a worker's user actor is the web's.
 MAY_TAKE = {WEB: (SERVICE, IDENTITY), WORKER: (SERVICE, WEB)}
 
+# A worker is the house from its first statement on.
+BEGINS_AS = {WEB: WEB, WORKER: SERVICE}
+
 _NAMED = re.compile(rf"\b({'|'.join(ROLES)})\b")
 
 

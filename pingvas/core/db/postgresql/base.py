@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 else:
     _BaseCursor = base.Cursor
 
-IDLE = TransactionStatus.IDLE
+INERROR = TransactionStatus.INERROR
 
 
 class Deferred:
@@ -88,11 +88,14 @@ class Cursor(_BaseCursor):
             return super().execute(query, params, **options)
         try:
             super().execute(f"{ahead}; {query}", params, **options)
-        finally:
-            # A statement with a mistake in its grammar has kept BEGIN from running: the
-            # next one must not run outside the transaction.
-            if raw.info.transaction_status != IDLE:
+        except BaseException:
+            # What psycopg refused itself was not sent, and a mistake in its grammar has
+            # kept even BEGIN from running: the next statement takes it along. What
+            # failed in PostgreSQL has doomed the transaction, whoever acts.
+            if raw.info.transaction_status == INERROR:
                 deferred.sent()
+            raise
+        deferred.sent()
         for _ in ahead.split(";"):
             self.nextset()
         return self
