@@ -337,4 +337,4 @@ def test_a_role_without_the_books_sees_no_credits_on_the_dashboard():
     ["status__exact=%00", "created_at__gte=9999-12-31T23:59:59%2B23:59", "q=%00"],
 )
 def test_a_filter_by_what_no_column_can_hold_is_no_error_of_ours(boss, query):
-    assert boss.get(f"{list_page(GenerationJob)}?{query}").status_code in {302, 400}
+    assert boss.get(f"{list_page(GenerationJob)}?{query}").status_code < 500
