@@ -91,8 +91,9 @@ CLIENT_GRACE_SECONDS = env_int("CLIENT_GRACE_SECONDS", 10, minimum=1)
 CONNECTIONS_PER_ADDRESS = env_int("CONNECTIONS_PER_ADDRESS", 256, minimum=1)
 SOCKETS_PER_ADDRESS = env_int("SOCKETS_PER_ADDRESS", 128, minimum=1)
 SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 16, minimum=1)
-# Bodies and answers under way in one web process: a quarter more of it in memory.
-SPOOL_BYTES = env_int("SPOOL_MEGABYTES", 256, minimum=1) * 1024 * 1024
+# Under way in one web process, half for bodies and half for answers: a quarter more of
+# it in memory. At the least, an address's eighth of a half is the largest body.
+SPOOL_BYTES = env_int("SPOOL_MEGABYTES", 256, minimum=16) * 1024 * 1024
 SPOOL_ROOT = env_str("SPOOL_ROOT", "") or None
 # Refused before a thread is taken, by path: `pingvas.core.serving.bodies`.
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_JSON

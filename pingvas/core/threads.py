@@ -60,8 +60,8 @@ class Occupancy:
 class ThreadedApplication:
     """`application`, a WSGI one, as an ASGI application for HTTP on so many threads.
 
-    store: where bodies and answers wait. grace: seconds that a client has before the
-    least rate counts.
+    bodies, answers: where they wait. grace: seconds that a client has before the least
+    rate counts.
     """
 
     def __init__(
@@ -69,19 +69,21 @@ class ThreadedApplication:
         application: WsgiApplication,
         *,
         threads: int,
-        store: Store | None = None,
+        bodies: Store | None = None,
+        answers: Store | None = None,
         grace: float = GRACE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="http")
-        self._store = store or Store(memory=64 * MEGABYTE, files=256 * MEGABYTE)
+        self._bodies = bodies or _roomy()
+        self._answers = answers or _roomy()
         self._grace = grace
         self.occupancy = Occupancy(threads, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await read_body(scope, receive, store=self._store, grace=self._grace)
+            body = await self._body(scope, receive)
         except ClientGone:
             return
         except PingvasError as error:
@@ -89,7 +91,7 @@ class ThreadedApplication:
             unread = not isinstance(error, RequestTooSlow)
             await refuse(scope, receive, send, error, unread=unread)
             return
-        answer = Answer(self._store)
+        answer = Answer(self._answers)
         try:
             await self._answer(scope, body, answer)
             await answer.send(send, head_only=scope["method"] == "HEAD")
@@ -98,6 +100,9 @@ class ThreadedApplication:
             await refuse(scope, receive, send, error, unread=False)
         finally:
             answer.release()
+
+    async def _body(self, scope: Scope, receive: Receive) -> Hold:
+        return await read_body(scope, receive, store=self._bodies, grace=self._grace)
 
     async def _answer(self, scope: Scope, body: Hold, answer: Answer) -> None:
         """Let a thread make the answer."""
@@ -118,6 +123,10 @@ class ThreadedApplication:
         finally:
             # Here, not on the loop: it gives this thread's connection back.
             getattr(chunks, "close", lambda: None)()
+
+
+def _roomy() -> Store:
+    return Store(memory=64 * MEGABYTE, files=256 * MEGABYTE)
 
 
 def _environ(scope: Scope, body: Hold) -> dict[str, Any]:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import itertools
 import json
+import os
+import tempfile
+from contextlib import asynccontextmanager
+from io import FileIO
 
 import pytest
+from django.urls import get_resolver
 
 from pingvas.core.serving import refusals
+from pingvas.core.serving.assembly import assemble
 from pingvas.core.serving.bodies import (
+    LARGEST_BODIES,
     LARGEST_FORM,
     LARGEST_JSON,
-    LARGEST_PICTURE,
     largest_body,
 )
 from pingvas.core.serving.holds import LARGEST_IN_MEMORY, Store
@@ -65,24 +73,45 @@ class Sender:
         return json.loads(self.body)["error"]
 
 
+def top_routes():
+    """Of every route, as far as it is written out."""
+    return [
+        str(entry.pattern) + str(inner.pattern)
+        for entry in get_resolver().url_patterns
+        for inner in getattr(entry, "url_patterns", [entry])
+    ]
+
+
+def large_answer(environ, start_response):
+    start_response("200 OK", [])
+    return iter([b"x" * MEGABYTE] * 3)
+
+
 def echo(environ, start_response):
     start_response("200 OK", [])
     return [environ["wsgi.input"].read()]
 
 
 async def post(sender, path="/api/v1/jobs", *, store=None, grace=10.0, **headers):
+    application = ThreadedApplication(echo, threads=1, bodies=store, grace=grace)
+    return await post_to(application, sender, path, **headers)
+
+
+async def post_to(
+    application, sender, path="/api/v1/jobs", *, client="192.0.2.1", **headers
+):
     scope = {
         "type": "http",
         "http_version": "1.1",
         "method": "POST",
         "path": path,
         "query_string": b"",
+        "client": (client, 4711),
         "headers": [
             (name.replace("_", "-").encode(), value.encode())
             for name, value in headers.items()
         ],
     }
-    application = ThreadedApplication(echo, threads=1, store=store, grace=grace)
     await application(scope, sender.receive, sender.send)
     return sender
 
@@ -94,8 +123,8 @@ async def post(sender, path="/api/v1/jobs", *, store=None, grace=10.0, **headers
         ("/admin/login/", LARGEST_FORM),
         ("/i18n/setlang/", LARGEST_FORM),
         ("/api/v1/jobs", LARGEST_JSON),
-        ("/webhooks/billing", LARGEST_JSON),
-        ("/api/v1/uploads", LARGEST_PICTURE),
+        ("/webhooks/billing", LARGEST_FORM),
+        ("/api/v1/uploads", LARGEST_JSON),
         ("*", LARGEST_FORM),
     ],
 )
@@ -158,7 +187,7 @@ async def test_a_large_body_waits_in_a_file_without_a_name(tmp_path):
         return echo(environ, start_response)
 
     sender = Sender(*[b"x" * 100_000] * 6)
-    application = ThreadedApplication(look, threads=1, store=store)
+    application = ThreadedApplication(look, threads=1, bodies=store)
     scope = {
         "type": "http",
         "http_version": "1.1",
@@ -186,6 +215,110 @@ async def test_all_bodies_together_have_an_end():
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (await post(Sender(b"x" * 200_000), store=store)).status == 200
+
+
+def test_every_line_of_the_largest_bodies_has_a_route_that_takes_one():
+    paths = [f"/{name}" for name in top_routes()]
+    for prefix, _ in LARGEST_BODIES:
+        assert any(path.startswith(prefix) for path in paths), prefix
+
+
+@asynccontextmanager
+async def all_held(application, clients, size):
+    """While slow senders hold `size` bytes each: how many do, and who was refused."""
+    held, refused = [], None
+    try:
+        for client in clients:
+            sender = Sender(b"x" * size, is_whole=False)
+            sending = post_to(
+                application, sender, client=client, content_length=str(size + 1)
+            )
+            held.append(asyncio.create_task(sending))
+            # Also of one that was refused, what it has still to send is waited for.
+            await sender.is_silent.wait()
+            if sender.sent:
+                refused = sender
+                break
+        yield len(held) - 1, refused
+    finally:
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+
+
+# Of IPv6 one client has a whole network.
+@pytest.mark.parametrize(
+    "clients", [["192.0.2.1"], ["2001:db8::1", "2001:db8::2:1", "2001:db8:0:0:3::"]]
+)
+async def test_an_address_that_holds_all_it_can_leaves_the_others_room(
+    settings, clients
+):
+    settings.SPOOL_BYTES = 16 * MEGABYTE
+    application = assemble(echo)
+    forever = itertools.cycle(clients)
+    async with all_held(application, forever, 200_000) as (count, refused):
+        assert refused.status == 503
+        # An eighth of eight megabytes in files, and of two in memory.
+        assert count == 5 + 1
+        for client in ("198.51.100.1", "2001:db8:0:1::1"):
+            # As large as may be, there and back again.
+            other = await post_to(application, Sender(b"x" * MEGABYTE), client=client)
+            assert (other.status, len(other.body)) == (200, MEGABYTE)
+    again = await post_to(application, Sender(b"x" * MEGABYTE), client=clients[0])
+    assert again.status == 200
+
+
+async def test_bodies_that_take_all_their_room_leave_that_of_answers(settings):
+    settings.SPOOL_BYTES = 16 * MEGABYTE
+    application = assemble(large_answer)
+    many = [f"192.0.2.{number}" for number in range(100)]
+    async with all_held(application, many, 500_000) as (count, refused):
+        assert (refused.status, count) == (503, 8 * MEGABYTE // 500_000)
+        answer = await post_to(application, Sender(b""), client="198.51.100.1")
+        assert (answer.status, len(answer.body)) == (200, 3 * MEGABYTE)
+
+
+def no_room(number):
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE])
+async def test_who_finds_the_disk_full_is_told_to_come_again(monkeypatch, number):
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_room(number))
+    stores = [Store(memory=400_000, files=MEGABYTE) for _ in range(2)]
+    bodies, answers = stores
+    for application in (echo, large_answer):
+        threads = ThreadedApplication(
+            application, threads=1, bodies=bodies, answers=answers
+        )
+        size = 0 if application is large_answer else 300_000
+        refused = await post_to(threads, Sender(b"x" * size))
+        assert (refused.status, refused.error["code"]) == (503, "too_busy")
+    for store in stores:
+        assert (store.memory.left, store.files.left) == (400_000, MEGABYTE)
+
+
+async def test_a_disk_that_fills_while_a_body_is_written_is_no_error_of_ours(tmp_path):
+    # The kernel takes what fits, and says so at the next piece.
+    class Full(FileIO):
+        def write(self, content):
+            if self.tell() >= 400_000:
+                no_room(errno.ENOSPC)()
+            return super().write(content[:100_000])
+
+    store = Store(memory=0, files=MEGABYTE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            tempfile, "TemporaryFile", lambda **_: Full(tmp_path / "body", "w+")
+        )
+        fits = await post(Sender(b"x" * 350_000, b"y"), store=store)
+        refused = await post(Sender(b"x" * 350_000, b"y" * 100_000), store=store)
+    assert fits.body == b"x" * 350_000 + b"y"
+    assert (refused.status, refused.error["code"]) == (503, "too_busy")
+    assert store.files.left == MEGABYTE
 
 
 async def test_people_get_a_short_page_in_their_language():

@@ -158,11 +158,26 @@ async def test_an_answer_that_finds_no_room_is_refused_and_nothing_of_it_sent():
         return iter([b"x" * 1000] * 100)
 
     store = Store(memory=1000, files=50_000)
-    application = ThreadedApplication(long, threads=1, store=store)
+    application = ThreadedApplication(long, threads=1, answers=store)
     head, *_ = await ask(application)
     assert head["status"] == 503
     assert (b"retry-after", b"10") in head["headers"]
     assert (store.memory.left, store.files.left) == (1000, 50_000)
+
+
+@pytest.mark.parametrize("memory", [0, 250_000, 2_000_000])
+async def test_an_answer_in_a_file_arrives_whole_whatever_its_chunks(memory):
+    chunks = [b"a" * 200_000, b"b" * 100_000, b"c" * 100, b"", b"d"]
+
+    def long(environ, start_response):
+        start_response("200 OK", [])
+        return iter(chunks)
+
+    store = Store(memory=memory, files=2_000_000)
+    sent = await ask(ThreadedApplication(long, threads=1, answers=store))
+    content = b"".join(message.get("body", b"") for message in sent)
+    assert content == b"".join(chunks)
+    assert (store.memory.left, store.files.left) == (memory, 2_000_000)
 
 
 @pytest.mark.parametrize("size", [PIECE // 2, 10 * PIECE + 1])
@@ -217,7 +232,7 @@ async def test_what_was_held_is_released_when_the_client_leaves():
         raise ClientGone
 
     store = Store(memory=500_000, files=2_000_000)
-    application = ThreadedApplication(long, threads=1, store=store)
+    application = ThreadedApplication(long, threads=1, answers=store)
     with pytest.raises(ClientGone):
         await ask(application, send=leave)
     assert (store.memory.left, store.files.left) == (500_000, 2_000_000)

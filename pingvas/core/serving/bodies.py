@@ -7,21 +7,21 @@ from typing import Any
 
 from pingvas.core.errors import AmbiguousLength, RequestTooLarge, RequestTooSlow
 from pingvas.core.serving.asgi_types import Message, Receive, Scope
+from pingvas.core.serving.clients import address_in
 from pingvas.core.serving.holds import Hold, Store
 from pingvas.core.serving.pace import ClientGone, Pace
 
 KILOBYTE = 1024
 LARGEST_FORM = 64 * KILOBYTE
 LARGEST_JSON = 1024 * KILOBYTE
-LARGEST_PICTURE = 25 * 1024 * KILOBYTE
 
-# The first that begins the path counts.
+# The first that begins the path counts. A route that takes more than those beside it
+# has a line of its own, which comes with the route: before, strangers would use it.
 LARGEST_BODIES = (
-    ("/api/v1/uploads", LARGEST_PICTURE),
     ("/api/", LARGEST_JSON),
-    ("/webhooks/", LARGEST_JSON),
     ("/", LARGEST_FORM),
 )
+LARGEST_BODY = max(most for _, most in LARGEST_BODIES)
 
 
 def largest_body(path: str) -> int:
@@ -58,7 +58,7 @@ async def read_body(
     declared = declared_length(scope["headers"])
     if declared is not None and declared > most:
         raise RequestTooLarge
-    hold = store.hold()
+    hold = store.hold(address_in(scope))
     try:
         # Nothing is sent where nothing is announced: no time is to be measured.
         await _fill(hold, most, receive, Pace(grace) if declared != 0 else None)
