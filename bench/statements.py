@@ -16,8 +16,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from psycopg.pq import TransactionStatus
 
-from pingvas.core.db.postgresql.base import IDLE, deferred_of
+from pingvas.core.db.postgresql.base import deferred_of
 from pingvas.local.confinement import find_programs
 
 # Ids that the services draw at random, in any spelling that a statement has them.
@@ -40,7 +41,7 @@ def record_statements() -> Iterator[list[str]]:
         return plain_factory.execute(cursor, query, params, **options)
 
     def commit() -> None:
-        if raw.info.transaction_status != IDLE:
+        if raw.info.transaction_status != TransactionStatus.IDLE:
             statements.append("COMMIT")
         plain_commit()
 

@@ -16,8 +16,7 @@ LARGEST_FORM = 64 * KILOBYTE
 LARGEST_JSON = 1024 * KILOBYTE
 
 # The first that begins the path counts. A route that takes more than those beside it
-# has a line of its own, which comes with the route: until then strangers alone would
-# use it.
+# has a line of its own, which comes with the route: before, strangers would use it.
 LARGEST_BODIES = (
     ("/api/", LARGEST_JSON),
     ("/", LARGEST_FORM),

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO, FileIO
 from threading import Lock
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from pingvas.core.errors import TooBusy
 
@@ -159,7 +159,7 @@ class Hold:
 
 def _new_file(folder: str | None) -> FileIO:
     # Without a buffer: answers are read by the descriptor, past whatever Python keeps.
-    return cast(FileIO, tempfile.TemporaryFile(buffering=0, dir=folder))
+    return tempfile.TemporaryFile(buffering=0, dir=folder)
 
 
 def _write(file: FileIO, content: bytes) -> None:
