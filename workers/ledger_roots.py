@@ -7,10 +7,12 @@ outside of every transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
+from typing import cast
 
 from django.conf import settings
-from django.utils import timezone
+from django.db import connection
 
 from billing.models import LedgerRoot
 from billing.services.audit import Fault
@@ -19,14 +21,17 @@ from gallery.object_stores.base import ObjectStore, StorageUnavailable
 from gallery.objects import object_store
 from pingvas.core.db.actor import SERVICE, acting_as
 from workers.ledger_statements import (
-    ENDING,
-    FOLDER,
     SignedRoot,
     Untrusted,
+    is_stray,
     read_root,
+    statement_key,
     statement_keys,
     store_root,
 )
+
+# An object that no audit ever takes for a root: told, and in nobody's way.
+STRAY = "root_stray"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +46,16 @@ class Comparison:
     heads: Heads | None = None
     faults: list[Fault] = field(default_factory=list)
 
+    @property
+    def may_sign(self) -> bool:
+        """Whether nothing speaks against a root after this one."""
+        return all(fault.check == STRAY for fault in self.faults)
+
 
 def compare_with_root() -> Comparison:
     """Hold the ledger to the newest signed root. Needs LEDGER_SIGNING_KEY."""
     with acting_as(SERVICE):
-        known = LedgerRoot.objects.order_by("-key").first()
+        known = LedgerRoot.objects.order_by("-created_at", "-key").first()
     try:
         root, faults = _find_root(object_store(), known)
     except StorageUnavailable:
@@ -61,8 +71,7 @@ def _find_root(
     store: ObjectStore, known: LedgerRoot | None
 ) -> tuple[SignedRoot | None, list[Fault]]:
     """The newest root that can be trusted, and what is wrong with newer ones."""
-    keys = statement_keys(store)
-    faults = []
+    keys, faults = _sift(statement_keys(store))
     if known is not None and known.key not in keys:
         faults.append(Fault("root_missing", {"key": known.key}))
     for key in keys:
@@ -71,6 +80,21 @@ def _find_root(
         except Untrusted as error:
             faults.append(Fault("root_untrusted", {"key": key, "why": str(error)}))
     return None, faults
+
+
+def _sift(keys: list[str]) -> tuple[list[str], list[Fault]]:
+    """Keys that statements of ours may have, and the others as findings."""
+    now = _database_time()
+    faults = [Fault(STRAY, {"key": key}) for key in keys if is_stray(key, now)]
+    return [key for key in keys if not is_stray(key, now)], faults
+
+
+def _database_time() -> datetime:
+    """The clock that a root's key and its row are held to."""
+    with acting_as(SERVICE), connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [now] = cursor.fetchone()
+    return cast(datetime, now)
 
 
 def _read_known(store: ObjectStore, key: str, known: LedgerRoot | None) -> SignedRoot:
@@ -101,10 +125,9 @@ def sign_root(compared: Comparison, *, faults: int) -> str | None:
 
 
 def _state(heads: Heads, before: SignedRoot | None, faults: int) -> dict[str, object]:
-    now = timezone.now()
+    now = _database_time()
     return {
-        # To the microsecond, so that no statement ever takes another's place.
-        "key": f"{FOLDER}/{now:%Y-%m-%dT%H-%M-%S-%f}{ENDING}",
+        "key": statement_key(now),
         "at": now.isoformat(),
         "ledger": settings.DB_SCHEMA,
         "users": heads.users,

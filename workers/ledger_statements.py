@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +19,9 @@ from gallery.object_stores.base import ObjectMissing, ObjectStore
 FOLDER = "audit/ledger"
 ENDING = ".json"
 LARGEST_STATEMENT = 10_000
+_FORM = re.compile(
+    re.escape(FOLDER) + r"/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{6}\.json", re.ASCII
+)
 
 
 class Untrusted(Exception):
@@ -30,6 +35,19 @@ class SignedRoot:
     key: str
     digest: bytes
     heads: bytes
+
+
+def statement_key(at: datetime) -> str:
+    """Where a statement of that time lies; keys sort by time.
+
+    To the microsecond, so that no statement ever takes another's place.
+    """
+    return f"{FOLDER}/{at.astimezone(UTC):%Y-%m-%dT%H-%M-%S-%f}{ENDING}"
+
+
+def is_stray(key: str, now: datetime) -> bool:
+    """Whether that is no key of ours: it names no time, or one to come."""
+    return not _FORM.fullmatch(key) or key > statement_key(now)
 
 
 def heads_key(key: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection
 
+from billing import migrations
 from billing.models import LedgerRoot
 from billing.services import heads
 from billing.services.audit import audit_ledger
@@ -18,14 +20,17 @@ from billing.services.audit_record import get_last_audit
 from gallery.object_stores.base import StorageUnavailable
 from gallery.object_stores.local import LocalStore
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.sql import sql_pair
 from tests.billing.chain import rechain
 from tests.billing.factories import grant, make_owner
 from tests.database import owner_connection
 from workers import ledger_audit, ledger_statements
-from workers.ledger_statements import sign, statement_keys
+from workers.ledger_statements import sign, statement_key, statement_keys
 from workers.tasks import audit_ledger as nightly
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+SQL = sql_pair(str(migrations.__file__), "ledger_root_moment")
 
 
 @pytest.fixture(autouse=True)
@@ -240,13 +245,119 @@ def test_an_older_root_does_not_take_the_place_of_the_newest(signed):
     }
 
 
-def test_junk_does_not_keep_the_ledger_from_being_compared(signed, alice):
-    signed.with_name("9999.json").write_text("junk")
+@pytest.mark.parametrize(
+    "name", ["9999.json", "9999-12-31T00-00-00-000000.json", "2026-01-01.json"]
+)
+def test_an_object_in_the_store_that_is_no_root_is_told_and_in_nobodys_way(
+    signed, name
+):
+    signed.with_name(name).write_text("junk")
+    nightly()
+    assert len(list(signed.parent.glob("*.json"))) == 3
+    assert findings() == [("root_stray", {"key": f"audit/ledger/{name}"})]
+    rewrite("UPDATE credit_transactions SET amount = 9 WHERE sequence = 1")
+    assert [check for check, _row in findings()] == ["root_stray", "root_head_changed"]
+
+
+def test_junk_in_the_place_of_a_root_is_over_once_it_is_accepted(signed):
+    (signed.parents[2] / statement_key(database_time())).write_text("junk")
     rewrite("UPDATE credit_transactions SET amount = 9 WHERE sequence = 1")
     assert [check for check, _row in findings()] == [
         "root_untrusted",
         "root_head_changed",
     ]
+    assert audit(accept=True)["signed"]
+    assert findings() == []
+
+
+def insert_root(connected, key, created_at="now", digest=bytes(32)):
+    connected.execute(
+        "INSERT INTO ledger_roots (key, digest, created_at) VALUES (%s, %s, %s)",
+        (key, digest, created_at),
+    )
+
+
+MINUTE = timedelta(minutes=1)
+REFUSED = {
+    "far future": lambda now: "audit/ledger/9999.json",
+    "next year": lambda now: statement_key(now + 525_600 * MINUTE),
+    "in a minute": lambda now: statement_key(now + MINUTE),
+    "long ago": lambda now: statement_key(now - 11 * MINUTE),
+    "elsewhere": lambda now: statement_key(now).replace("ledger", "elsewhere"),
+    "more after it": lambda now: f"{statement_key(now)}.json",
+    "a line after it": lambda now: f"{statement_key(now)}\n",
+    "no time": lambda now: statement_key(now)[:-12] + "z.json",
+}
+
+
+@pytest.mark.parametrize("key", REFUSED.values(), ids=REFUSED)
+def test_no_root_is_recorded_but_of_this_moment(signed, key):
+    with (
+        pytest.raises(IntegrityError, match="no root of the ledger of this moment"),
+        acting_as(SERVICE),
+        connection.cursor() as cursor,
+    ):
+        insert_root(cursor, key(database_time()))
+    nightly()
+    assert findings() == []
+    assert len(list(signed.parent.glob("*.json"))) == 2
+
+
+def database_time():
+    with owner_connection() as owner:
+        return owner.execute("SELECT clock_timestamp()").fetchone()[0]
+
+
+def test_no_root_is_recorded_without_a_digests_length(signed):
+    with pytest.raises(IntegrityError), acting_as(SERVICE):
+        LedgerRoot.objects.create(key=statement_key(database_time()), digest=b"x")
+
+
+@pytest.mark.parametrize("created_at", ["infinity", "9999-01-01", "2000-01-01"])
+def test_a_root_that_nobody_signed_is_a_finding_until_it_is_accepted(
+    signed, created_at
+):
+    key = statement_key(database_time())
+    with acting_as(SERVICE), connection.cursor() as cursor:
+        insert_root(cursor, key, created_at)
+    for _night in range(2):
+        nightly()
+        assert findings() == [("root_missing", {"key": key})]
+    rewrite("UPDATE credit_transactions SET amount = 9 WHERE sequence = 1")
+    assert [check for check, _row in findings()] == [
+        "root_missing",
+        "root_head_changed",
+    ]
+    accepted_and_signed_on(signed)
+
+
+def accepted_and_signed_on(signed):
+    """After --accept nothing comes back, and the next night's root is signed."""
+    assert audit(accept=True)["signed"]
+    assert findings() == []
+    nightly()
+    assert len(list(signed.parent.glob("*.json"))) == 3
+    rewrite("UPDATE credit_transactions SET amount = 8 WHERE sequence = 1")
+    assert [check for check, _row in findings()] == ["root_head_changed"]
+
+
+@pytest.mark.parametrize("created_at", ["infinity", "9999-01-01", "now"])
+def test_a_row_from_before_the_trigger_is_over_once_it_is_accepted(signed, created_at):
+    with owner_connection() as owner, owner.transaction():
+        owner.execute(SQL.reverse_sql)
+        insert_root(owner, "audit/ledger/9999.json", created_at)
+        owner.execute(SQL.sql)
+    assert findings() == [("root_missing", {"key": "audit/ledger/9999.json"})]
+    accepted_and_signed_on(signed)
+
+
+def test_the_root_recorded_last_is_the_newest_where_the_clock_was_set_back(signed):
+    with owner_connection() as owner:
+        owner.execute("UPDATE ledger_roots SET created_at = now() + interval '1 day'")
+    nightly()
+    newest = max(signed.parent.glob("*.json"))
+    newest.unlink()
+    assert findings() == [("root_missing", {"key": f"audit/ledger/{newest.name}"})]
 
 
 def test_a_root_whose_record_was_lost_is_believed_for_its_signature(signed):
