@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -260,8 +260,7 @@ def test_an_object_in_the_store_that_is_no_root_is_told_and_in_nobodys_way(
 
 
 def test_junk_in_the_place_of_a_root_is_over_once_it_is_accepted(signed):
-    now = datetime.now(UTC)
-    (signed.parents[2] / statement_key(now)).write_text("junk")
+    (signed.parents[2] / statement_key(database_time())).write_text("junk")
     rewrite("UPDATE credit_transactions SET amount = 9 WHERE sequence = 1")
     assert [check for check, _row in findings()] == [
         "root_untrusted",
@@ -355,8 +354,10 @@ def test_a_row_from_before_the_trigger_is_over_once_it_is_accepted(signed, creat
 def test_the_root_recorded_last_is_the_newest_where_the_clock_was_set_back(signed):
     with owner_connection() as owner:
         owner.execute("UPDATE ledger_roots SET created_at = now() + interval '1 day'")
-    rewrite("UPDATE credit_transactions SET amount = 9 WHERE sequence = 1")
-    accepted_and_signed_on(signed)
+    nightly()
+    newest = max(signed.parent.glob("*.json"))
+    newest.unlink()
+    assert findings() == [("root_missing", {"key": f"audit/ledger/{newest.name}"})]
 
 
 def test_a_root_whose_record_was_lost_is_believed_for_its_signature(signed):
