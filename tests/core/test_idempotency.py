@@ -231,8 +231,9 @@ class Race:
         while second.is_alive():
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND wait_event_type = 'Lock'"
+                    "SELECT 1 FROM pg_locks waiting JOIN pg_locks held USING (pid)"
+                    " JOIN pg_database here ON here.oid = held.database"
+                    " WHERE here.datname = current_database() AND NOT waiting.granted"
                 )
                 if cursor.fetchone():
                     return
