@@ -100,6 +100,15 @@ class Rounds:
         middle, half = statistics.fmean(logs), STUDENT_T[len(logs)] * error
         return math.exp(middle - half), math.exp(middle + half)
 
+    def in_words(self) -> str:
+        """The rounds' ratios one by one, and how sure their mean is."""
+        low, high = self.interval()
+        by_round = " ".join(f"{ratio:.2f}" for ratio in self.ratios())
+        return (
+            f"{len(self.ours)} rounds in turns: {by_round}; geometric means, 95 % "
+            f"interval {low:.3f} to {high:.3f} (Student's t of the log ratios)"
+        )
+
     def ratio(self, **names: str) -> Ratio:
         """Our median over the other's."""
         ours, other = statistics.median(self.ours), statistics.median(self.other)

@@ -91,14 +91,12 @@ class Subject:
 
     def _report(self, rates: Rounds) -> Iterator[Ratio]:
         name = f"{self.name} a second"
-        low, high = rates.interval()
-        by_round = " ".join(f"{ratio:.2f}" for ratio in rates.ratios())
+        _, high = rates.interval()
         mean = rates.mean_ratio(
             name=name,
             unit="1/s",
             note=f"{self.note}; beside them the version {version_before()[:12]}; "
-            f"{len(rates.ours)} rounds in turns: {by_round}; geometric means, 95 % "
-            f"interval {low:.3f} to {high:.3f} (Student's t of the log ratios)",
+            + rates.in_words(),
         )
         yield mean
         if self.goal:

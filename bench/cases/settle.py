@@ -33,8 +33,8 @@ class Size:
     clients: int = 4
 
 
-SIZES = {True: Size(rounds=3, each=50), False: Size(rounds=5, each=200)}
-TINIEST = Size(rounds=1, each=5, clients=1)
+SIZES = {True: Size(rounds=3, each=50), False: Size(rounds=10, each=300)}
+TINIEST = Size(rounds=2, each=5, clients=1)
 
 
 def measure(*, small: bool, size: Size | None = None) -> list[Ratio]:
@@ -43,20 +43,23 @@ def measure(*, small: bool, size: Size | None = None) -> list[Ratio]:
     block = size.rounds * size.each * size.clients
     settle = _Case(settle_one, size, first=FIRST)
     complete = _Case(complete_one, size, first=FIRST + 4 * block)
+    settled, completed = settle.run(_settle_many), complete.run(_complete_many)
     return [
-        settle.run(_settle_many).ratio(
+        settled.mean_ratio(
             name="settled jobs a second",
             unit="1/s",
             goal=">= 0.5",
             note=f"settle_hold as the service, {size.clients} processes, each of which "
-            "also tells Redis; pgbench with the recorded statements, as many clients",
+            "also tells Redis; pgbench with the recorded statements, as many clients; "
+            + settled.in_words(),
         ),
         settle.meter.ratio(),
-        complete.run(_complete_many).ratio(
+        completed.mean_ratio(
             name="completed jobs a second",
             unit="1/s",
             note="complete_job with picture row, settlement, queue place and wake-up; "
-            "pgbench with the recorded statements (events are not SQL)",
+            "pgbench with the recorded statements (events are not SQL); "
+            + completed.in_words(),
         ),
         complete.meter.ratio(),
     ]
@@ -98,7 +101,7 @@ class _Case:
         with open_clients(clients) as pool:
             # Imports, connections and plans are not what is measured.
             rate_of(pool, work, clients=clients, first=self._rows(8), each=2)
-            return Rounds.alternate(
+            return Rounds.swap(
                 self._size.rounds,
                 lambda: self._ours(pool, work),
                 lambda: self._pgbench(script),
