@@ -14,6 +14,8 @@ from typing import Any
 
 from PIL.PngImagePlugin import PngInfo
 
+from pingvas.recipe.samplers import SAMPLER_LABELS
+
 OWN_CHUNK = "pingvas_metadata"
 A1111_CHUNK = "parameters"
 VERSION = 1
@@ -24,30 +26,9 @@ _PAIR = re.compile(r'\s*(\w[\w \-/]{0,40}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 # A last line with fewer pairs is the end of a prompt, not the settings.
 FEWEST_PAIRS = 3
 
-_A1111_SAMPLERS = {
-    "euler_a": "Euler a",
-    "euler": "Euler",
-    "euler_karras": "Euler",
-    "heun": "Heun",
-    "dpm2": "DPM2",
-    "dpm2_karras": "DPM2",
-    "dpm2_a": "DPM2 a",
-    "dpmpp_2s": "DPM++ 2S",
-    "dpmpp_2m": "DPM++ 2M",
-    "dpmpp_2m_karras": "DPM++ 2M",
-    "dpmpp_2m_sde": "DPM++ 2M SDE",
-    "dpmpp_2m_sde_karras": "DPM++ 2M SDE",
-    "dpmpp_sde": "DPM++ SDE",
-    "dpmpp_sde_karras": "DPM++ SDE",
-    "ddim": "DDIM",
-    "ddpm": "DDPM",
-    "pndm": "PLMS",
-    "deis": "DEIS",
-    "unipc": "UniPC",
-    "lms": "LMS",
-    "lms_karras": "LMS",
-    "lcm": "LCM",
-}
+_KARRAS = " Karras"
+# A1111 calls this one by the paper's name.
+_A1111_SAMPLERS = {**SAMPLER_LABELS, "pndm": "PLMS"}
 
 
 def png_chunks(metadata: Mapping[str, Any]) -> PngInfo:
@@ -70,10 +51,11 @@ def a1111_parameters(metadata: Mapping[str, Any]) -> str:
 
 def _settings(metadata: Mapping[str, Any]) -> list[tuple[str, object]]:
     sampler = str(metadata["sampler"])
+    name = _A1111_SAMPLERS.get(sampler, sampler)
     found = [
         ("Steps", metadata["steps"]),
-        ("Sampler", _A1111_SAMPLERS.get(sampler, sampler)),
-        ("Schedule type", "Karras" if sampler.endswith("_karras") else None),
+        ("Sampler", name.removesuffix(_KARRAS)),
+        ("Schedule type", _KARRAS.strip() if name.endswith(_KARRAS) else None),
         ("CFG scale", metadata.get("cfg_scale")),
         ("Seed", metadata["seed"]),
         ("Size", f"{metadata['width']}x{metadata['height']}"),
@@ -128,14 +110,15 @@ def _prompts(lines: list[str]) -> tuple[str, str]:
     return "\n".join(lines), ""
 
 
+_OURS = {theirs: ours for ours, theirs in _A1111_SAMPLERS.items()}
+
+
 def _our_sampler(name: str | None, schedule: str | None) -> str | None:
     """A1111 once said `DPM++ 2M Karras`, and says it in two now."""
-    plain = (name or "").removesuffix(" Karras")
-    karras = schedule == "Karras" or plain != name
-    for ours, theirs in _A1111_SAMPLERS.items():
-        if theirs == plain and ours.endswith("_karras") == karras:
-            return ours
-    return None
+    full = name or ""
+    if schedule == _KARRAS.strip():
+        full = full.removesuffix(_KARRAS) + _KARRAS
+    return _OURS.get(full)
 
 
 def _unquoted(value: str) -> str:

@@ -24,7 +24,7 @@ from gallery.picture_files import (
     PictureUnreadable,
     read_picture_settings,
 )
-from generation.specs import DIFFUSION_SAMPLERS
+from pingvas.recipe.samplers import DIFFUSION
 from tests.gallery.pictures import METADATA, encoded
 
 SETTINGS = (
@@ -92,7 +92,7 @@ def test_every_setting_comes_back_from_the_a1111_text(prompt):
     assert vars(read_picture_settings(content)) == expected(**over)
 
 
-@pytest.mark.parametrize("sampler", DIFFUSION_SAMPLERS)
+@pytest.mark.parametrize("sampler", DIFFUSION)
 def test_every_sampler_has_a_name_that_a1111_knows_and_we_read_back(sampler):
     text = a1111_parameters(METADATA | {"sampler": sampler})
     assert read_a1111_parameters(text)["sampler"] == sampler

@@ -87,7 +87,7 @@ function showReason(error) {
 }
 
 function takeOver(values) {
-  settings.fill(values);
+  settings.fill({ advanced_params: null, ...values });
   const isThere = !values.model || settings.values.model === values.model;
   toast(say(isThere ? "settings_loaded" : "settings_other_model", values), { seconds: 4 });
   find("#prompt").focus();
