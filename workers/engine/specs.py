@@ -17,7 +17,6 @@ from workers.engine.samplers import sampler_names
 
 # What of `advanced_params` this engine can do.
 ABLE: frozenset[str] = frozenset()
-_BOUNDED = {"steps": "invalid_steps", "cfg_scale": "invalid_guidance"}
 
 OnStep = Callable[[int, int], None]
 OnPreview = Callable[[int, bytes], None]
@@ -63,9 +62,10 @@ class PassSpec(Settings):
             )
         if self.width < 1 or self.height < 1:
             raise SpecRefused("width and height are positive", code="invalid_size")
-        for name, code in _BOUNDED.items():
-            if not SETTINGS[name].allows(getattr(self, name)):
-                raise SpecRefused(f"{name} is out of its bounds", code=code)
+        if not SETTINGS["steps"].allows(self.steps):
+            raise SpecRefused("steps are out of bounds", code="invalid_steps")
+        if not SETTINGS["cfg_scale"].allows(self.cfg_scale):
+            raise SpecRefused("guidance is out of bounds", code="invalid_guidance")
         self._check_seeds()
         self._check_modules()
 

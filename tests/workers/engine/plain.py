@@ -75,7 +75,8 @@ def pictures(folder, spec):
     arguments = {"guidance_scale": spec.guidance or 1.0}
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in spec.seeds]
     if spec.base != "flux":
-        arguments["negative_prompt"] = spec.negative_prompt
+        # SDXL takes none for zeros, and an empty one for words.
+        arguments["negative_prompt"] = spec.negative_prompt or None
     elif "generator" in inspect.signature(pipeline.scheduler.step).parameters:
         # The Flux pipeline hands no generator to its scheduler.
         step = functools.partial(pipeline.scheduler.step, generator=generators)
