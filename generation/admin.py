@@ -96,7 +96,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
     list_filter = (("status", ChoicesFilter), TierFilter, "created_at")
     list_select_related = ("user",)
     ordering = ("-created_at",)
-    search_ids = ("id", "user_id", "batch_id")
+    search_ids = ("id", "user_id", "submission_id", "batch_id")
     actions_detail = ("cancel", "retry")
     readonly_fields = ("plan", "said_state", "size", "asked_seed", "timeline")
     # A coloured label is for lists alone.
@@ -133,6 +133,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
                 "classes": ["tab"],
                 "fields": (
                     "id",
+                    "submission",
                     "batch_id",
                     "batch_index",
                     "batch_size",

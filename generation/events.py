@@ -30,9 +30,9 @@ class Hello:
 class Resync:
     """What was missed cannot be replayed: this is how things are now.
 
-    jobs: those that have not ended, oldest first: `id`, `status`, `batch_id`,
-    `attempt`, and `progress` (None, or `step` and `total_steps`). more: there are
-    others. credits: `balance`, `held`, `available`.
+    jobs: those that have not ended, oldest first: `id`, `status`, `submission_id`,
+    `batch_id`, `attempt`, and `progress` (None, or `step` and `total_steps`). more:
+    there are others. credits: `balance`, `held`, `available`.
     """
 
     type: ClassVar[str] = "resync"
@@ -43,10 +43,11 @@ class Resync:
 
 @dataclass(frozen=True, kw_only=True)
 class JobEvent:
-    """About one job. status: what it became. batch_id: its submission."""
+    """About one job. status: what it became. batch_id: the pass that it runs in."""
 
     type: ClassVar[str]
     status: str
+    submission_id: str
     batch_id: str
 
 

@@ -45,6 +45,57 @@ class JobStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class SubmissionKind(models.TextChoices):
+    """How many pictures came to be asked for at once."""
+
+    BATCH = "batch"
+    VARIANTS = "variants"
+    GRID = "grid"
+    RUN = "run"
+    TRIAL = "trial"
+    CONTROL = "control"
+
+
+# They have no hold and no ledger row, and stand in no limit, list or receipt.
+OF_THE_HOUSE = (SubmissionKind.TRIAL, SubmissionKind.CONTROL)
+
+
+class Submission(models.Model):
+    """What was asked for at once: its jobs are all there or none is.
+
+    How it stands is what its jobs are: nothing of it is kept twice.
+    """
+
+    id = uuid_key()
+    user = ForeignKey(settings.AUTH_USER_MODEL, "CASCADE")
+    kind = models.CharField(
+        max_length=20,
+        choices=SubmissionKind,
+        default=SubmissionKind.BATCH,
+        db_default=SubmissionKind.BATCH.value,
+    )
+    created_at = created_at()
+
+    class Meta:
+        db_table = "submissions"
+        db_table_comment = "한 번에 요청한 작업 묶음"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=SubmissionKind.values),
+                name="submissions_kind_check",
+            ),
+        ]
+        indexes = [
+            Index(
+                fields=["user", "-created_at", "-id"],
+                name="idx_submissions_user_newest",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {written(self.created_at)}"
+
+
 class GenerationJob(models.Model):
     """One picture asked for: the queue of record and its history."""
 
@@ -91,7 +142,9 @@ class GenerationJob(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
 
-    # The submission: "four pictures" is four jobs of one batch.
+    # Where the version before leaves it out, a trigger makes it.
+    submission = ForeignKey(Submission, "CASCADE", null=True, related_name="jobs")
+    # What runs in one pass: "four pictures" is four jobs of one batch.
     batch_id = models.UUIDField(default=uuid4, db_default=GenRandomUUID())
     batch_index = models.SmallIntegerField(default=0, db_default=0)
     batch_size = models.SmallIntegerField(default=1, db_default=1)
@@ -180,6 +233,7 @@ class GenerationJob(models.Model):
                 fields=["user", "status", "-created_at"],
                 name="idx_generation_jobs_user_status",
             ),
+            Index(fields=["submission"], name="idx_generation_jobs_submission_id"),
             # The list of one user's jobs.
             Index(
                 fields=["user", "-created_at", "-id"],

@@ -6,9 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
-from generation.models import WORKER_SILENCE, GenerationJob
+from generation.models import (
+    OF_THE_HOUSE,
+    WORKER_SILENCE,
+    GenerationJob,
+    Submission,
+)
 from generation.places import place_in_queue
 from generation.pricing import UNMEASURED, Speed
 from pingvas.core.db.actor import SERVICE, acting_as
@@ -42,6 +47,26 @@ def describe_job(user_id: UUID, job_id: UUID) -> GenerationJob:
     with acting_as(SERVICE, savepoint=False):
         job.place = place_in_queue(job)  # type: ignore[attr-defined]
     return job
+
+
+def submissions_of(user_id: UUID) -> QuerySet[Submission]:
+    """What the user asked for, newest first, each with its jobs and their pictures.
+
+    Served by idx_submissions_user_newest; the jobs of a page are one more query.
+    """
+    jobs = jobs_with_images(GenerationJob.objects.order_by("batch_id", "batch_index"))
+    asked = Submission.objects.filter(user_id=user_id).order_by("-created_at", "-id")
+    return asked.exclude(kind__in=OF_THE_HOUSE).prefetch_related(
+        Prefetch("jobs", queryset=jobs.filter(user_id=user_id))
+    )
+
+
+def access_submission(user_id: UUID, submission_id: UUID) -> Submission:
+    """The user's own submission; NotFound for anything else."""
+    found = submissions_of(user_id).filter(id=submission_id).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 # Asked with every quote: making it from querysets takes longer than running it.

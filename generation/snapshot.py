@@ -13,7 +13,7 @@ from generation.states import IN_PROGRESS, LIVE
 from pingvas.core.db.actor import acting_as, user_actor
 
 MOST_JOBS = 500
-_SHOWN = ("id", "status", "batch_id", "attempt")
+_SHOWN = ("id", "status", "submission_id", "batch_id", "attempt")
 
 
 def take_snapshot(user_id: UUID) -> Resync:
@@ -38,6 +38,7 @@ def _as_json(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": str(row["id"]),
         "status": row["status"],
+        "submission_id": str(row["submission_id"] or row["batch_id"]),
         "batch_id": str(row["batch_id"]),
         "attempt": row["attempt"],
         "progress": read_progress(row["id"]) if is_running else None,

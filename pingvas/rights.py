@@ -74,6 +74,7 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
     },
     "generation_workers": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "model_speeds": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
+    "submissions": {WEB: READ, SERVICE: APPEND, ANALYST: READ},
     "queue_shares": {SERVICE: KEEP, ANALYST: READ},
     "queue_clock": {SERVICE: "SELECT, INSERT, UPDATE", ANALYST: READ},
     # What requests were answered, and who is signed in: no analyst's business.

@@ -27,6 +27,7 @@ PRIVATE = {
     "credit_holds",
     "idempotency_keys",
     "queue_shares",
+    "submissions",
     "token_families",
 }
 _PRIVATE = re.compile(rf'"({"|".join(sorted(PRIVATE))})"')

@@ -8,8 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from generation.api.recipes import AdvancedParamsField
-from generation.models import GenerationJob, JobStatus
+from generation.models import GenerationJob, JobStatus, Submission, SubmissionKind
 from generation.services.progress import read_progress
+from generation.submissions import Asked
 from pingvas.core.api.serializers import KeptFields
 from pingvas.recipe.recipe import NAMES
 
@@ -39,6 +40,7 @@ class JobSerializer(KeptFields, serializers.ModelSerializer[GenerationJob]):
         model = GenerationJob
         fields = (
             "id",
+            "submission_id",
             "batch_id",
             "batch_index",
             "batch_size",
@@ -90,9 +92,35 @@ class JobDetailSerializer(JobSerializer):
         return read_progress(job.id)
 
 
+class CountsSerializer(serializers.Serializer[Any]):
+    """Jobs by status."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {status: serializers.IntegerField() for status in JobStatus.values}
+
+
 class SubmissionSerializer(KeptFields, serializers.Serializer[Any]):
-    batch_id = serializers.UUIDField()
+    """What was asked for at once. Credits: of all its jobs together."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=SubmissionKind.choices)
+    status = serializers.ChoiceField(
+        choices=JobStatus.choices,
+        help_text="in_progress or queued while any job is; else how the best one ended",
+    )
+    batch_id = serializers.UUIDField(help_text="of its first pass")
+    counts = CountsSerializer()
+    held = serializers.IntegerField()
+    charged = serializers.IntegerField()
+    released = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
     jobs = JobSerializer(many=True)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        if isinstance(instance, Submission):
+            instance = Asked.of(instance)
+        found: dict[str, Any] = super().to_representation(instance)
+        return found
 
 
 class PhasesSerializer(serializers.Serializer[Any]):
@@ -115,3 +143,14 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     held = serializers.IntegerField()
     charged = serializers.IntegerField()
     released = serializers.IntegerField()
+
+
+class SubmissionReceiptSerializer(serializers.Serializer[Any]):
+    """What a submission cost, with the receipt of each of its jobs."""
+
+    submission_id = serializers.UUIDField(source="id")
+    status = serializers.CharField()
+    held = serializers.IntegerField(help_text="of the jobs that have not ended")
+    charged = serializers.IntegerField()
+    released = serializers.IntegerField()
+    jobs = ReceiptSerializer(many=True, source="receipts")

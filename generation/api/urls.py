@@ -12,5 +12,21 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/cancel", views.CancelView.as_view(), name="cancel"),
     path("jobs/<uuid:job_id>/retry", views.RetryView.as_view(), name="retry"),
     path("jobs/<uuid:job_id>/receipt", views.ReceiptView.as_view(), name="receipt"),
+    path("submissions", views.SubmissionsView.as_view(), name="submissions"),
+    path(
+        "submissions/<uuid:submission_id>",
+        views.SubmissionView.as_view(),
+        name="submission",
+    ),
+    path(
+        "submissions/<uuid:submission_id>/cancel",
+        views.CancelSubmissionView.as_view(),
+        name="cancel-submission",
+    ),
+    path(
+        "submissions/<uuid:submission_id>/receipt",
+        views.SubmissionReceiptView.as_view(),
+        name="submission-receipt",
+    ),
     path("jobs/<uuid:job_id>/preview", views.PreviewView.as_view(), name="preview"),
 ]

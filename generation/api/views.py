@@ -27,12 +27,20 @@ from generation.api.serializers import (
     JobSerializer,
     QuoteSerializer,
     ReceiptSerializer,
+    SubmissionReceiptSerializer,
     SubmissionSerializer,
 )
-from generation.models import GenerationJob, JobStatus
+from generation.models import GenerationJob, JobStatus, Submission
 from generation.receipts import receipt_of
-from generation.selectors import access_job, describe_job, jobs_of, jobs_with_images
-from generation.services.lifecycle import cancel_job
+from generation.selectors import (
+    access_job,
+    access_submission,
+    describe_job,
+    jobs_of,
+    jobs_with_images,
+    submissions_of,
+)
+from generation.services.lifecycle import cancel_job, cancel_submission
 from generation.services.progress import read_preview
 from generation.services.submit import (
     JobNotFinished,
@@ -41,6 +49,7 @@ from generation.services.submit import (
     retry_job,
     submit_jobs,
 )
+from generation.submissions import Asked
 from modelhub.selectors import ModelNotFound, ModelNotInTier
 from pingvas.core.api.idempotency import HEADER, KeyReused, idempotent
 from pingvas.core.api.schema import errors
@@ -162,6 +171,43 @@ class PreviewView(APIView):
         return response
 
 
+class SubmissionsView(ListAPIView[Submission]):
+    """Your submissions, newest first, each with all its jobs: no page cuts one."""
+
+    request: UserRequest
+    serializer_class = SubmissionSerializer
+
+    def get_queryset(self) -> Any:
+        return submissions_of(self.request.user.id)
+
+
+class SubmissionView(APIView):
+    @extend_schema(responses={200: SubmissionSerializer, **errors(NotFound)})
+    def get(self, request: UserRequest, submission_id: UUID) -> Response:
+        """One submission with all its jobs."""
+        found = access_submission(request.user.id, submission_id)
+        return Response(SubmissionSerializer(found).data)
+
+
+class CancelSubmissionView(APIView):
+    @extend_schema(
+        request=None, responses={200: SubmissionSerializer, **errors(NotFound)}
+    )
+    def post(self, request: UserRequest, submission_id: UUID) -> Response:
+        """Cancel every job of it that has not ended."""
+        user = request.user.id
+        cancel_submission(user_id=user, submission_id=submission_id)
+        found = access_submission(user, submission_id)
+        return Response(SubmissionSerializer(found).data)
+
+
+class SubmissionReceiptView(APIView):
+    @extend_schema(responses={200: SubmissionReceiptSerializer, **errors(NotFound)})
+    def get(self, request: UserRequest, submission_id: UUID) -> Response:
+        """What a submission cost, and each of its jobs."""
+        found = access_submission(request.user.id, submission_id)
+        return Response(SubmissionReceiptSerializer(Asked.of(found)).data)
+
+
 def _submission(jobs: list[GenerationJob]) -> Response:
-    body = {"batch_id": jobs[0].batch_id, "jobs": jobs}
-    return Response(SubmissionSerializer(body).data, status=201)
+    return Response(SubmissionSerializer(Asked.of_new(jobs)).data, status=201)

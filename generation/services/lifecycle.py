@@ -176,6 +176,17 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
 
 
 @acting_as(SERVICE, savepoint=False)
+def cancel_submission(*, user_id: UUID, submission_id: UUID) -> None:
+    """Cancel every job of it as above, in one go. NotFound for one not the user's."""
+    jobs = GenerationJob.objects.filter(user_id=user_id, submission_id=submission_id)
+    found = list(jobs.order_by("id").values_list("id", flat=True))
+    if not found:
+        raise NotFound
+    for job_id in found:
+        cancel_job(user_id=user_id, job_id=job_id)
+
+
+@acting_as(SERVICE, savepoint=False)
 def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
     """Take a job from a worker whose lease ran out.
 
@@ -195,7 +206,12 @@ def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
 
 def announce(job: GenerationJob, kind: type[JobEvent], **data: Any) -> None:
     """Tell the owner's screens what became of the job, once this is committed."""
-    told = kind(status=job.status, batch_id=str(job.batch_id), **data)
+    told = kind(
+        status=job.status,
+        submission_id=str(job.submission_id or job.batch_id),
+        batch_id=str(job.batch_id),
+        **data,
+    )
     publish_on_commit(to_event(job.user_id, told, job_id=job.id))
 
 

@@ -22,7 +22,7 @@ _OPEN_SHARE = """
 """
 
 _WAITING = """
-    SELECT count(DISTINCT batch_id) FROM generation_jobs
+    SELECT count(DISTINCT coalesce(submission_id, batch_id)) FROM generation_jobs
     WHERE user_id = %(user)s AND status IN ('pending', 'queued')
 """
 

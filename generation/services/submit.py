@@ -134,6 +134,8 @@ def _jobs(
             **recipe.columns,
             seed=seed,
             resolved_seed=resolved,
+            # One pass is one submission: the row's trigger makes it.
+            submission_id=batch_id,
             batch_id=batch_id,
             batch_index=index,
             batch_size=len(recipe.seeds),

@@ -11,7 +11,7 @@ from tests.browser.studio import SLOW_STEPS, Studio
 
 pytestmark = pytest.mark.browser
 
-LIST = "**/api/v1/jobs?limit=*"
+LIST = "**/api/v1/submissions?limit=*"
 
 
 def test_without_a_network_the_page_says_so_and_goes_on_when_it_is_back(studio):

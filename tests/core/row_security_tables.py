@@ -147,6 +147,10 @@ def an_idempotency_key(person: Person) -> Row:
     }
 
 
+def a_submission(person: Person) -> Row:
+    return {"id": uuid4(), "user_id": person.id}
+
+
 def a_token_family(person: Person) -> Row:
     return {
         "id": uuid4(),
@@ -243,6 +247,11 @@ PRIVATE = {
         a_hold,
         "status = 'released', resolved_at = now()",
         references={"user_id": _id, "job_id": _job},
+    ),
+    "submissions": Private(
+        a_submission,
+        "kind = 'grid'",
+        references={"user_id": _id},
     ),
     "queue_shares": Private(
         a_share,

@@ -107,6 +107,7 @@ def test_an_event_carries_its_owner_and_its_job():
 def test_a_long_message_is_cut():
     failed = JobFailed(
         status="failed",
+        submission_id="s",
         batch_id="b",
         code="c",
         message="x" * 100_000,

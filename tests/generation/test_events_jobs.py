@@ -40,6 +40,7 @@ async def test_submitting_a_job_is_told_with_its_hold_and_the_credits(alice):
     assert told["job.queued"]["job_id"] == str(job.id)
     assert told["job.queued"]["data"] == {
         "status": "queued",
+        "submission_id": str(job.batch_id),
         "batch_id": str(job.batch_id),
         "hold": job.quoted_credits,
         "attempt": 0,
@@ -50,7 +51,7 @@ async def test_submitting_a_job_is_told_with_its_hold_and_the_credits(alice):
 
 async def test_a_job_is_followed_from_its_start_to_its_picture(alice):
     [job] = await in_thread(submit, alice)
-    about = {"batch_id": str(job.batch_id)}
+    about = {"submission_id": str(job.batch_id), "batch_id": str(job.batch_id)}
     async with open_socket(alice) as client:
         [claimed] = await in_thread(claim)
         attempt = attempt_of(claimed)
@@ -99,6 +100,7 @@ async def test_a_failed_job_is_told_with_its_reason_and_its_released_credits(ali
         frames = await told(client, 2)
     assert frames["job.failed"]["data"] == {
         "status": "failed",
+        "submission_id": str(job.batch_id),
         "batch_id": str(job.batch_id),
         "code": "broken_picture",
         "message": "black",
@@ -120,6 +122,7 @@ async def test_a_cancelled_job_is_told(alice):
         frames = await told(client, 2)
     assert frames["job.cancelled"]["data"] == {
         "status": "cancelled",
+        "submission_id": str(job.batch_id),
         "batch_id": str(job.batch_id),
         "charge": 0,
         "released": job.quoted_credits,

@@ -166,6 +166,7 @@ async def test_the_snapshot_shows_live_jobs_and_credits(alice, bob):
         {
             "id": str(job.id),
             "status": "queued",
+            "submission_id": str(job.batch_id),
             "batch_id": str(job.batch_id),
             "attempt": 0,
             "progress": None,

@@ -25,6 +25,7 @@ from pingvas.recipe.recipe import Recipe
 from tests.cast import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
+PHASES = ("loading", "denoising", "decoding", "encoding", "uploading")
 OFFER = WorkerOffer(worker_id=uuid4(), tiers=list(Tier.values))
 
 
@@ -81,7 +82,7 @@ def finish(job, milliseconds=400):
             attempt_of(job),
             Finished(
                 picture=picture,
-                timings={"denoising": 1},
+                timings=dict.fromkeys(PHASES, 1),
                 billed_milliseconds=milliseconds,
                 pass_size=1,
             ),

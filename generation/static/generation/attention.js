@@ -34,7 +34,7 @@ export class Attention {
     if (globalThis.Notification?.permission !== "granted") return;
     // One for a whole submission.
     const words = say(`notify_${this.#unseen}`);
-    const told = new Notification(words, { body: job.prompt, tag: job.batch_id });
+    const told = new Notification(words, { body: job.prompt, tag: job.submission_id });
     told.onclick = () => {
       focus();
       told.close();

@@ -8,7 +8,7 @@ import { Attention } from "./attention.js";
 import { Card } from "./card.js";
 import { apply, isLive, isWaiting } from "./job.js";
 
-const SHOWN = 40;
+const SHOWN = 20;
 const TICK = 1000;
 // While the socket is away the jobs are asked for this often.
 const READ_EVERY = 2000;
@@ -76,8 +76,9 @@ export class Feed {
     this.#readAt = asked;
     this.#isStale = false;
     try {
-      const { results } = await api.get(`jobs?limit=${SHOWN}`);
-      const details = await Promise.all(results.map((job) => this.#withProgress(job)));
+      const { results } = await api.get(`submissions?limit=${SHOWN}`);
+      const jobs = results.flatMap((submission) => submission.jobs);
+      const details = await Promise.all(jobs.map((job) => this.#withProgress(job)));
       for (const job of details.reverse()) this.#take(job, asked);
       this.#isRead = true;
       find("#feed-error").hidden = true;
@@ -171,7 +172,7 @@ export class Feed {
   async #askPlaces() {
     const waiting = new Map();
     for (const job of this.#jobs.values()) {
-      if (isWaiting(job)) waiting.set(job.batch_id, job.id);
+      if (isWaiting(job)) waiting.set(job.submission_id, job.id);
     }
     for (const id of waiting.values()) {
       const asked = performance.now();
@@ -182,8 +183,8 @@ export class Feed {
   }
 
   #draw() {
-    const batches = Map.groupBy(this.#jobs.values(), (job) => job.batch_id);
-    const newest = [...batches].sort(([, a], [, b]) => (a[0].created_at < b[0].created_at ? 1 : -1));
+    const submissions = Map.groupBy(this.#jobs.values(), (job) => job.submission_id);
+    const newest = [...submissions].sort(([, a], [, b]) => (a[0].created_at < b[0].created_at ? 1 : -1));
     const place = find("#jobs");
     for (const [id, jobs] of newest) {
       jobs.sort((a, b) => a.batch_index - b.batch_index);
@@ -209,8 +210,7 @@ export class Feed {
 
   async #cancel(jobs) {
     try {
-      const answers = await Promise.all(jobs.map((job) => api.post(`jobs/${job.id}/cancel`)));
-      this.add(answers);
+      this.add((await api.post(`submissions/${jobs[0].submission_id}/cancel`)).jobs);
     } catch (error) {
       toast(errorText(error));
       this.#draw();
