@@ -46,6 +46,7 @@ class Person:
     id: UUID = field(default_factory=uuid4)
     subscription: UUID = field(default_factory=uuid4)
     posting: UUID = field(default_factory=uuid4)
+    submission: UUID = field(default_factory=uuid4)
     job: UUID = field(default_factory=uuid4)
     spare_job: UUID = field(default_factory=uuid4)
     image: UUID = field(default_factory=uuid4)
@@ -116,6 +117,7 @@ def a_job(person: Person) -> Row:
         "id": uuid4(),
         "user_id": person.id,
         "tier": "free",
+        "submission_id": person.submission,
         "prompt": "a lighthouse at dusk",
         "model": "starter",
         "width": 64,
@@ -238,20 +240,24 @@ PRIVATE = {
         "last_granted_at = now()",
         references={"user_id": _id},
     ),
+    "submissions": Private(
+        a_submission,
+        "kind = 'grid'",
+        references={"user_id": _id},
+    ),
     "generation_jobs": Private(
         a_job,
         "error_message = 'touched'",
-        references={"user_id": _id, "retried_from_id": _job},
+        references={
+            "user_id": _id,
+            "submission_id": lambda person: person.submission,
+            "retried_from_id": _job,
+        },
     ),
     "credit_holds": Private(
         a_hold,
         "status = 'released', resolved_at = now()",
         references={"user_id": _id, "job_id": _job},
-    ),
-    "submissions": Private(
-        a_submission,
-        "kind = 'grid'",
-        references={"user_id": _id},
     ),
     "queue_shares": Private(
         a_share,

@@ -66,6 +66,7 @@ def _settle(connection: Any, world: World, person: Person) -> None:
     address = f"{person.name}@example.com"
     world.put(connection, "users", person, id=person.id, email=address)
     world.put(connection, "subscriptions", person, id=person.subscription)
+    world.put(connection, "submissions", person, id=person.submission)
     world.put(connection, "generation_jobs", person, id=person.spare_job)
     world.put(connection, "images", person, id=person.image, job_id=None)
     world.put(connection, "boards", person, id=person.board)
