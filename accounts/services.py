@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import authenticate, password_validation
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -44,10 +45,11 @@ def register(
 def sign_in(*, email: str, password: str, ip_address: str) -> User:
     """The active user with this password; its last sign-in is now.
 
+    For programs: a page asks `check_credentials`, and `login()` records the sign-in.
     Raises what `check_credentials` raises, before anything is written.
     """
     user = check_credentials(email=email, password=password, ip_address=ip_address)
-    record_sign_in(None, user)
+    record_sign_in(user=user)
     return user
 
 
@@ -115,13 +117,17 @@ def keep_account(
     *, email: str, password: str, display_name: str, is_staff: bool = False
 ) -> User:
     """Make the account, or give the one there this password and these rights."""
+    values: dict[str, Any] = {
+        "display_name": display_name,
+        "is_staff": is_staff,
+        "is_superuser": is_staff,
+    }
     with acting_as(SERVICE):
-        user = User.objects.filter(email=email).first() or User(email=email)
-        user.display_name = display_name
-        user.is_staff = user.is_superuser = is_staff
-        if not user.check_password(password):
-            user.set_password(password)
-        user.save()
+        known = User.objects.filter(email=email).first()
+        if known is None or not known.check_password(password):
+            values["password"] = make_password(password)
+        # These columns alone: whatever else changed meanwhile stays.
+        user, _made = User.objects.update_or_create(email=email, defaults=values)
     return user
 
 
@@ -131,7 +137,7 @@ def record_sign_out(sender: Any, user: User | None, **kwargs: Any) -> None:
         doubt_sessions_on_commit(user.id)
 
 
-def record_sign_in(sender: Any, user: User, **kwargs: Any) -> None:
-    """Receiver of `user_logged_in`: keeps `last_login_at` by the database's clock."""
+def record_sign_in(*, user: User, **kwargs: Any) -> None:
+    """Keep `last_login_at`, by the database's clock. Receiver of `user_logged_in`."""
     with acting_as(IDENTITY):
         User.objects.filter(pk=user.pk).update(last_login=Now())

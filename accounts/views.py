@@ -15,7 +15,7 @@ from django.views.generic import FormView, View
 
 from accounts.forms import GateForm, SignUpForm
 from accounts.models import User
-from accounts.services import register, sign_in
+from accounts.services import check_credentials, register
 from pingvas.core.api.client import client_address
 from pingvas.core.errors import PingvasError
 from pingvas.core.pages import Page
@@ -75,7 +75,7 @@ class GatePage(FormView[GateForm], Page):
 
 class SignInPage(GatePage):
     form_class = GateForm
-    admit = staticmethod(sign_in)
+    admit = staticmethod(check_credentials)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(

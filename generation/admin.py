@@ -15,10 +15,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.tiers import Tier
+from generation.failures import words_for_staff
 from generation.models import WORKER_SILENCE, GenerationJob, JobStatus, Worker
 from generation.services.lifecycle import cancel_job
 from generation.services.submit import retry_job
-from generation.staff_words import failure_words
 from generation.states import FAILED, LIVE
 from generation.timeline import job_timeline
 from pingvas.core.db.actor import acting_as, user_actor
@@ -177,7 +177,7 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
 
     @admin.display(description=_("Error"))
     def error(self, job: GenerationJob) -> str | None:
-        return failure_words(job.error_code) if job.status == FAILED else None
+        return words_for_staff(job.error_code) if job.status == FAILED else None
 
     @admin.display(description=_("tier"))
     def plan(self, job: GenerationJob) -> str:

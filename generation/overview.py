@@ -9,8 +9,8 @@ from django.db.models import Count, Max, Min, QuerySet
 from django.utils import timezone
 
 from accounts.tiers import Tier
+from generation.failures import words_for_staff
 from generation.models import WORKER_SILENCE, GenerationJob, Worker
-from generation.staff_words import failure_words
 from generation.states import CLAIMABLE, FAILED, IN_PROGRESS
 from pingvas.core.db.functions import Now
 
@@ -50,7 +50,7 @@ class Failure:
 
     @property
     def words(self) -> str:
-        return failure_words(self.code)
+        return words_for_staff(self.code)
 
 
 def queue_by_tier() -> list[TierQueue]:

@@ -10,8 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from generation.failures import words_for_staff
 from generation.models import GenerationJob
-from generation.staff_words import failure_words
 from pingvas.core.staff_words import in_words
 
 PHASES = {
@@ -39,7 +39,7 @@ def job_timeline(job: GenerationJob) -> dict[str, Any]:
         "job": job,
         "moments": _moments(job),
         "phases": _phases(job),
-        "failure": failure_words(job.error_code) if job.error_code else "",
+        "failure": words_for_staff(job.error_code) if job.error_code else "",
     }
 
 

@@ -4,48 +4,17 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-# Codes of jobs that failed, by what their owner can do about it.
-GONE = {"model_missing"}
-DAMAGED = {
-    "companion_mismatch",
-    "companion_missing",
-    "component_missing",
-    "config_missing",
-    "config_unreadable",
-    "damaged_file",
-    "incomplete_checkpoint",
-    "model_corrupt",
-    "model_refused",
-    "truncated_file",
-    "weights_mismatch",
-    "weights_missing",
-}
-UNFIT = {
-    "model_too_large",
-    "pickle_weights",
-    "remote_code",
-    "unsupported_architecture",
-    "unsupported_component",
-    "unsupported_pipeline",
-    "unsupported_variant",
-    "wrong_base",
-}
-IMPOSSIBLE = {
-    "invalid_guidance",
-    "invalid_seeds",
-    "invalid_size",
-    "invalid_steps",
-    "spec_refused",
-    "unknown_sampler",
-    "unsupported_settings",
-}
-BUSY = {"model_cache_full", "models_in_use"}
-OURS = {"download_cut", "engine_error", "internal_error", "storage_unavailable"}
+from generation.failures import words_for_owners
 
 
 def create_words() -> dict[str, str]:
     """The sentences in the language of the request; `{name}` is filled in later."""
-    return {**_form_words(), **_job_words(), **_failure_words(), **_file_words()}
+    return {
+        **_form_words(),
+        **_job_words(),
+        **{f"error.{code}": words for code, words in words_for_owners().items()},
+        **_file_words(),
+    }
 
 
 def _form_words() -> dict[str, str]:
@@ -133,28 +102,6 @@ def _job_words() -> dict[str, str]:
         ),
         "notify_done": _("Your picture is done."),
         "notify_failed": _("Your picture could not be made."),
-    }
-
-
-def _failure_words() -> dict[str, str]:
-    """By `error_code`: why a job made no picture."""
-    reasons = {
-        _("The model is not there any more."): GONE,
-        _("The model's files are damaged. Choose another model."): DAMAGED,
-        _("This model cannot be run here. Choose another one."): UNFIT,
-        _("The model cannot draw these settings. Try others."): IMPOSSIBLE,
-        _("Too large for this machine. Try a smaller size or fewer pictures."): {
-            "out_of_memory"
-        },
-        _("The machines are too busy for this model. Try again later."): BUSY,
-        _("The model gave no valid picture."): {"broken_picture"},
-        _("The worker was lost too often."): {"worker_lost", "device_lost"},
-        _("It took far longer than expected."): {"deadline_exceeded"},
-        _("Something went wrong on our side."): OURS,
-        _("It could not be made."): {"unknown"},
-    }
-    return {
-        f"error.{code}": words for words, codes in reasons.items() for code in codes
     }
 
 

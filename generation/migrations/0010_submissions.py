@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from pingvas.core.db.functions import GenRandomUUID, Now
+from pingvas.core.db.own_rows import OwnRows
 from pingvas.core.db.schema import ForeignKey, Index
 from pingvas.core.db.sql import sql_pair
 
@@ -77,5 +78,6 @@ class Migration(migrations.Migration):
                 to="generation.submission",
             ),
         ),
+        OwnRows("submissions"),
         sql_pair(__file__, "submissions"),
     ]

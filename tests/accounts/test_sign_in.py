@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils.translation import trans_real
 
 from accounts import limits
@@ -44,6 +48,31 @@ def test_the_last_sign_in_is_kept(program, alice):
     attempt(program, password=PASSWORD)
     with acting_as(IDENTITY):
         assert User.objects.get().last_login is not None
+
+
+def by_program(email):
+    return attempt(Program(), email, PASSWORD).status_code
+
+
+def by_page(email):
+    form = {"email": email, "password": PASSWORD}
+    return Client().post(reverse("accounts:sign-in"), form).status_code
+
+
+def by_console(email):
+    form = {"username": email, "password": PASSWORD}
+    return Client().post(reverse("admin:login"), form).status_code
+
+
+@pytest.mark.parametrize(
+    ("door", "answer"), [(by_program, 200), (by_page, 302), (by_console, 302)]
+)
+def test_a_sign_in_is_written_down_once_at_every_door(db, door, answer):
+    dana = make_user("dana", is_staff=True, is_superuser=True)
+    with CaptureQueriesContext(connection) as asked:
+        assert door(dana.email) == answer
+    sent = "".join(one["sql"] for one in asked)
+    assert sent.count('UPDATE "users" SET "last_login_at"') == 1
 
 
 @pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])

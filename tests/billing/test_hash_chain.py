@@ -20,11 +20,10 @@ from tests.billing.chain import EPOCH, computed_hashes, read_rows
 from tests.billing.factories import grant, make_owner
 from tests.contracts.people import (
     connected,
-    forget_everybody,
     insert_user,
     set_balance,
 )
-from tests.database import owner_connection
+from tests.database import flush_as_administrator, owner_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,7 +105,7 @@ def broken():
 def test_python_computes_the_same_chain_and_any_changed_field_is_found(
     ledgers, column, data
 ):
-    forget_everybody()
+    flush_as_administrator()
     with connected("service_user") as service:
         users = [insert_user(service, f"user{n}") for n in range(len(ledgers))]
         nobody = insert_user(service, "nobody")

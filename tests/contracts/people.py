@@ -16,14 +16,6 @@ from tests.database import admin_connection, app_connection, owner_connection
 
 # Those that may write the ledger, by right or by power.
 ROLES = ("service_user", "owner", "superuser")
-WRITTEN = (
-    "credit_transactions",
-    "credit_balances",
-    "subscriptions",
-    "images",
-    "generation_jobs",
-    "users",
-)
 
 
 @contextmanager
@@ -124,17 +116,6 @@ def set_balance(connection: Any, user_id: UUID, balance: int) -> None:
         " ON CONFLICT (user_id) DO UPDATE SET balance = excluded.balance",
         [user_id, balance],
     )
-
-
-def forget_everybody() -> None:
-    """Empty the tables that this module writes; much quicker than a flush.
-
-    With triggers off: the ledger would refuse.
-    """
-    with connected("superuser") as admin:
-        admin.execute("SET LOCAL session_replication_role = replica")
-        for table in WRITTEN:
-            admin.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
 
 def _returned(connection: Any, statement: str, values: list[Any]) -> UUID:

@@ -19,14 +19,13 @@ from tests.contracts.people import (
     Posting,
     connected,
     everybody_may_create,
-    forget_everybody,
     insert_job,
     insert_subscription,
     insert_user,
     post,
     set_balance,
 )
-from tests.database import app_connection
+from tests.database import app_connection, flush_as_administrator
 
 REFUSALS = {
     "app_user": InsufficientPrivilege,
@@ -58,7 +57,7 @@ def alice(django_db_setup: None) -> Iterator[Account]:
         )
         post(admin, user, Posting(2, -20, 30, "generation_usage", job_id=job))
     yield Account(user, job, subscription)
-    forget_everybody()
+    flush_as_administrator()
 
 
 def _postings() -> list[tuple[Any, ...]]:

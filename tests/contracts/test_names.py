@@ -1,10 +1,11 @@
-"""Names that stand in two places because one must not import the other."""
+"""Names that stand in two places because one must not import the other, and those of
+the specification.
+"""
 
 from __future__ import annotations
 
-from uuid import UUID
+import re
 
-import pytest
 from django.conf import settings
 
 from accounts.tiers import Tier, limits_for
@@ -12,8 +13,10 @@ from modelhub.models import BaseModel
 from pingvas import celery, schedule
 from pingvas.core import redis
 from pingvas.recipe.samplers import SAMPLERS
+from tests.contracts.catalog import HERE
 
-ID = UUID("00000000-0000-0000-0000-000000000001")
+# The specification's part about Redis, word for word.
+SPECIFICATION = (HERE / "specification.txt").read_text(encoding="utf-8")
 
 
 def test_the_tier_queues_are_declared_highest_first():
@@ -32,28 +35,44 @@ def test_every_scheduled_task_exists_and_every_queue_is_consumed():
     assert {entry.queue for entry in schedule.SCHEDULE} <= declared
 
 
-@pytest.mark.parametrize(
-    ("key", "specified"),
-    [
-        (redis.tier_queue("studio"), "queue:studio"),
-        (redis.job_status(ID), f"job:{ID}:status"),
-        (redis.job_progress(ID), f"job:{ID}:progress"),
-        (redis.token_blacklist("abc"), "session:blacklist:abc"),
-        (redis.user_online(ID), f"user:{ID}:online"),
-        (redis.generation_rate(ID), f"ratelimit:user:{ID}:generation"),
-        (redis.api_rate("10.0.0.1"), "ratelimit:ip:10.0.0.1:api"),
-        (redis.model_cache("flux-dev"), "model:cache:flux-dev"),
-        (redis.model_download_lock("flux-dev"), "model:download:lock:flux-dev"),
-    ],
-)
-def test_redis_keys_are_spelled_as_specified(key, specified):
-    assert key == specified
+KEY = re.compile(r"[a-z]+(?::[\w{}-]+)+(?= |$)")
+LIFE = re.compile(r"# TTL: (?:(\d+)(분|시간|일))?")
+SECONDS = {"분": 60, "시간": 3600, "일": 24 * 3600}
+PRIORITY = re.compile(r"^(queue:\w+) +\(Priority (\d+)\)", re.M)
 
 
-def test_the_specified_times_to_live():
-    assert redis.JOB_TTL_SECONDS == 3600
-    assert redis.ONLINE_TTL_SECONDS == 300
-    assert redis.GENERATION_WINDOW_SECONDS == 600
-    assert redis.API_WINDOW_SECONDS == 60
-    assert redis.MODEL_CACHE_TTL_SECONDS == 7 * 24 * 3600
-    assert redis.MODEL_LOCK_TTL_SECONDS == 600
+def specified_keys():
+    """How many seconds each key of the specification lives; None where it says none."""
+    found, named = {}, []
+    for line in SPECIFICATION.splitlines():
+        if key := KEY.match(line):
+            named.append(key[0])
+            found[key[0]] = None
+        elif life := LIFE.match(line):
+            if life[1]:
+                found |= dict.fromkeys(named, int(life[1]) * SECONDS[life[2]])
+            named = []
+        elif line.startswith("```"):
+            named = []
+    return found
+
+
+def test_redis_keys_are_spelled_and_live_as_specified():
+    assert specified_keys() == {
+        **{redis.tier_queue(tier): None for tier in Tier.values},
+        redis.job_status("{job_id}"): redis.JOB_TTL_SECONDS,
+        redis.job_progress("{job_id}"): redis.JOB_TTL_SECONDS,
+        # Until the token ends by itself.
+        redis.token_blacklist("{token_jti}"): None,
+        redis.user_online("{user_id}"): redis.ONLINE_TTL_SECONDS,
+        redis.generation_rate("{user_id}"): redis.GENERATION_WINDOW_SECONDS,
+        redis.api_rate("{ip_address}"): redis.API_WINDOW_SECONDS,
+        redis.model_cache("flux-dev"): redis.MODEL_CACHE_TTL_SECONDS,
+        redis.model_cache("sdxl-base"): redis.MODEL_CACHE_TTL_SECONDS,
+        redis.model_download_lock("flux-dev"): redis.MODEL_LOCK_TTL_SECONDS,
+    }
+
+
+def test_the_tier_queues_have_the_specified_priorities():
+    ours = {redis.tier_queue(tier): limits_for(tier).priority for tier in Tier.values}
+    assert ours == {queue: int(n) for queue, n in PRIORITY.findall(SPECIFICATION)}

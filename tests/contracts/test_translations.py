@@ -24,7 +24,7 @@ APPS = [
 ]
 # Where pages speak; what programs read has its code beside the words.
 PAGE_MODULES = {
-    *("views.py", "forms.py", "history.py", "pages.py", "words.py"),
+    *("views.py", "forms.py", "history.py", "pages.py", "words.py", "failures.py"),
     *("admin.py", "staff_admin.py", "staff_menu.py", "staff_words.py", "sites.py"),
 }
 MARKS = {"_", "gettext", "gettext_lazy"}

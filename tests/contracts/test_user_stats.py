@@ -11,12 +11,15 @@ from psycopg.errors import InsufficientPrivilege
 from tests.contracts.people import (
     connected,
     everybody_may_create,
-    forget_everybody,
     insert_image,
     insert_job,
     insert_user,
 )
-from tests.database import app_connection, readonly_connection
+from tests.database import (
+    app_connection,
+    flush_as_administrator,
+    readonly_connection,
+)
 
 REFRESH = "REFRESH MATERIALIZED VIEW CONCURRENTLY user_stats"
 
@@ -31,7 +34,7 @@ def people(django_db_setup: None) -> Iterator[dict[str, UUID]]:
         insert_image(service, alice)
         service.execute(REFRESH)
     yield {"alice": alice, "bob": bob}
-    forget_everybody()
+    flush_as_administrator()
     with connected("service_user") as service:
         service.execute(REFRESH)
 

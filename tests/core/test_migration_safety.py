@@ -16,10 +16,10 @@ from django.db.migrations import operations as django
 from django.db.migrations.graph import MigrationGraph
 
 from pingvas.core.db import operations as ours
+from pingvas.core.db import releases
 from pingvas.core.db.functions import GenRandomUUID, Now
 from pingvas.core.db.migration_safety import UnknownRelease, find_dangers
 from pingvas.core.db.schema import Index
-from pingvas.core.management.commands import check_migrations
 
 CREATE_PHOTO = django.CreateModel(
     "Photo",
@@ -466,9 +466,7 @@ def migrated(tmp_path, monkeypatch, settings):
     monkeypatch.syspath_prepend(str(tmp_path))
     settings.MIGRATION_MODULES = {"workers": "made_up_migrations"}
     # This project's own migrations have a test of their own.
-    monkeypatch.setattr(
-        check_migrations, "_is_ours", lambda app: app.label == "workers"
-    )
+    monkeypatch.setattr(releases, "_is_ours", lambda app: app.label == "workers")
     yield folder
     for name in [name for name in sys.modules if name.startswith("made_up_migrations")]:
         del sys.modules[name]

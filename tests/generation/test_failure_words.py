@@ -1,4 +1,4 @@
-"""Whatever ends a job without a picture is told in words."""
+"""Whatever ends a job without a picture is told in words, to its owner and to staff."""
 
 from __future__ import annotations
 
@@ -8,43 +8,71 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
+from generation.failures import FAILURES, words_for_owners, words_for_staff
 from generation.words import create_words
+from workers.ending import UNEXPECTED
 
 ROOT = Path(__file__).parents[2]
-# A stop is no failure: its jobs are cancelled, or wait again.
-NO_FAILURES = {"stopped"}
-# What leases and limits end a job with.
-OF_THE_QUEUE = {"worker_lost", "deadline_exceeded", "internal_error"}
+# What no job ends with: after a stop it is cancelled, or waits again, as it does where
+# the store is away.
+NO_FAILURES = {"stopped", "storage_unavailable"}
+# Functions that end a job with the code after their first argument.
+ENDINGS = {"_fail", "_give_back", "_take_back"}
 
 
 def codes():
-    """Every `code` that a class under workers/ has, or that is given to an error."""
-    for path in (ROOT / "workers").rglob("*.py"):
+    """Every code that an error of the workers has or is given, or that ends a job."""
+    services = (ROOT / "generation" / "services").glob("*.py")
+    for path in [*(ROOT / "workers").rglob("*.py"), *services]:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.keyword) and node.arg == "code":
-                yield from strings(node.value)
-            if isinstance(node, ast.ClassDef):
+            if isinstance(node, ast.Call):
+                yield from strings(code_given(node))
+            if isinstance(node, ast.ClassDef) and "workers" in path.parts:
                 for line in node.body:
                     if isinstance(line, ast.Assign) and line.targets[0].id == "code":
                         yield from strings(line.value)
+    yield UNEXPECTED[0]
+
+
+def code_given(call):
+    for keyword in call.keywords:
+        if keyword.arg == "code":
+            return keyword.value
+    name = getattr(call.func, "attr", None) or getattr(call.func, "id", None)
+    return call.args[1] if name in ENDINGS and len(call.args) > 1 else None
 
 
 def strings(value):
-    for node in ast.walk(value):
+    for node in ast.walk(value) if value else ():
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_every_reason_for_a_failure_has_words(language):
-    with translation.override(language):
-        words = create_words()
-    known = set(codes()) - NO_FAILURES | OF_THE_QUEUE
-    assert len(known) > 20
-    assert [code for code in sorted(known) if f"error.{code}" not in words] == []
+def test_the_table_has_every_code_that_a_job_can_end_with_and_no_other():
+    found = set(codes()) - NO_FAILURES
+    assert len(found) > 30
+    assert set(FAILURES) == found
 
 
-def test_no_words_are_kept_for_reasons_that_never_come():
-    named = {name.removeprefix("error.") for name in create_words() if "error." in name}
-    others = {"unknown", "download_cut"}
-    assert named - others == (set(codes()) - NO_FAILURES) | OF_THE_QUEUE
+@pytest.mark.parametrize("words", [words_for_owners, create_words])
+def test_owners_read_each_code_in_their_language(words):
+    said = {}
+    for language in ("en", "ko"):
+        with translation.override(language):
+            named = {one.removeprefix("error."): text for one, text in words().items()}
+        said[language] = [named[code] for code in [*FAILURES, "unknown"]]
+    assert all(said["en"])
+    assert [ko for en, ko in zip(*said.values(), strict=True) if en == ko] == []
+
+
+def test_staff_read_words_in_their_language_and_no_code():
+    said = [FAILURES.keys()]
+    for language in ("en", "ko"):
+        with translation.override(language):
+            said.append([words_for_staff(code) for code in FAILURES])
+    assert [told for told in zip(*said, strict=True) if len(set(told)) < 3] == []
+
+
+def test_what_another_version_ended_a_job_with_is_shown_to_staff_as_it_is():
+    assert words_for_staff("a_later_reason") == "a_later_reason"
+    assert words_for_staff(None) == "No reason given"

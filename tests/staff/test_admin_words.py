@@ -27,7 +27,7 @@ from tests.staff.world import list_page, make_rows, row_page, staff_client
 
 ROOT = Path(__file__).parents[2]
 MODULES = {
-    *("admin.py", "admin_forms.py", "dashboard.py", "timeline.py"),
+    *("admin.py", "admin_forms.py", "dashboard.py", "failures.py", "timeline.py"),
     *("staff_menu.py", "staff_admin.py", "staff_words.py", "sites.py"),
 }
 APPS = ("accounts", "billing", "gallery", "generation", "modelhub", "pingvas")

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 
 class EngineError(Exception):
-    """Root of the engine's errors; the message is for operators, the code for code."""
+    """Root of the engine's errors; the message is for operators, the code for code.
 
-    code = "engine_error"
+    Raised by its kinds alone: each has a code, or is given one.
+    """
+
+    code: str
     permanent = True
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
@@ -26,8 +29,6 @@ class EngineError(Exception):
 class ModelRefused(EngineError):
     """The checkpoint cannot be loaded safely or is of no supported kind."""
 
-    code = "model_refused"
-
     def __init__(self, reason: str, *, code: str) -> None:
         super().__init__(reason, code=code)
         self.reason = reason
@@ -36,7 +37,8 @@ class ModelRefused(EngineError):
 class SpecRefused(EngineError):
     """The request itself is impossible for this model: size, sampler, seeds."""
 
-    code = "spec_refused"
+    def __init__(self, reason: str, *, code: str) -> None:
+        super().__init__(reason, code=code)
 
 
 class OutOfMemory(EngineError):

@@ -1,9 +1,3 @@
-ALTER TABLE submissions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY submissions_service ON submissions TO service_user USING (true) WITH CHECK (true);
-CREATE POLICY submissions_readonly ON submissions FOR SELECT TO readonly_user USING (true);
-CREATE POLICY submissions_select_own ON submissions FOR SELECT TO app_user
-    USING (user_id = (SELECT nullif(current_setting('app.current_user_id', true), '')::uuid));
-
 -- The version before writes jobs without a submission: each of its batches is one, and so
 -- is each that was there already. With the owner's eyes, as it has no right to the table.
 SELECT set_config('search_path', current_setting('search_path') || ', pg_temp', true);

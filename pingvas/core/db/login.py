@@ -1,7 +1,8 @@
 """Whether a process signs in as the role that it was meant to, with no more rights.
 
 A web process that was started with the owner's or the administrator's address would
-work, and row-level security would hold nobody back.
+work, and row-level security would hold nobody back. And whether its version is one that
+the data bears.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
+from pingvas.core.db.releases import VersionTooOld, check_release
 from pingvas.core.db.roles import BEGINS_AS, OWNER, role_name
 from pingvas.core.db.safe_connection import safe_connection
 
@@ -51,8 +53,9 @@ class _Expected:
 def expect_login(role: str) -> None:
     """Refuse to go on as another role than `role`, now and at every new connection.
 
-    While PostgreSQL is away the process may start: it cannot serve anybody before a
-    connection has passed. Raises RefusedStart.
+    The same where the data is that of a version too far ahead. While PostgreSQL is away
+    the process may start: it cannot serve anybody before a connection has passed.
+    Raises RefusedStart.
     """
     if settings.PRODUCTION and "owner" in settings.DATABASES:
         raise RefusedStart(
@@ -61,11 +64,18 @@ def expect_login(role: str) -> None:
     _Expected.role = role
     try:
         with safe_connection("default", connect_timeout=PATIENCE_SECONDS) as one:
-            check_login(one)
-    except WrongLogin as error:
+            check_connection(one)
+    except (WrongLogin, VersionTooOld) as error:
         raise RefusedStart(error) from None
     except psycopg.OperationalError:
         log.warning("the database is away: the login is checked later")
+
+
+def check_connection(connection: Any) -> None:
+    """What a process that serves asks of each connection: WrongLogin, VersionTooOld."""
+    if _Expected.role is not None:
+        check_login(connection)
+        check_release(connection)
 
 
 def check_login(connection: Any) -> None:

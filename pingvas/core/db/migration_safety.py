@@ -26,7 +26,6 @@ from django.db.migrations.operations.base import Operation
 from pingvas.core.db.migration_context import Context, Danger, Known, name_of
 from pingvas.core.db.migration_rules import dangers_of
 
-RELEASED_FILE = "released.txt"
 # The one part of our own code that a migration may import: it stays when models go.
 LASTING = "pingvas.core.db"
 Node = tuple[str, str]

@@ -20,7 +20,7 @@ from pingvas.core.db.actor import (
     current_actor,
     return_to_scope,
 )
-from pingvas.core.db.login import check_login
+from pingvas.core.db.login import check_connection
 from pingvas.core.db.roles import WEB, role_name
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # For every connection that the pool opens.
         changed = super()._configure_connection(connection)  # type: ignore[misc]  # untyped in the stubs
         if self.alias == DEFAULT_DB_ALIAS:
-            check_login(connection)
+            check_connection(connection)
             connection.commit()
         return changed
 

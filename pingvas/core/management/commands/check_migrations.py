@@ -4,18 +4,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
-from pingvas.core.db.migration_safety import (
-    RELEASED_FILE,
-    Finding,
-    UnknownRelease,
-    find_dangers,
-)
+from pingvas.core.db.migration_safety import Finding, UnknownRelease, find_dangers
+from pingvas.core.db.releases import RELEASED_FILE, our_apps, released, released_file
 
 GUIDE = "pingvas/core/db/MIGRATIONS.md"
 
@@ -39,19 +34,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         loader = MigrationLoader(None)
-        ours = {app.label: app for app in apps.get_app_configs() if _is_ours(app)}
-        ours = {k: app for k, app in ours.items() if k in loader.migrated_apps}
+        ours = {k: app for k, app in our_apps().items() if k in loader.migrated_apps}
         if options["mark_released"]:
             self._mark(loader, sorted(ours))
             return
-        released = {label: _released(label) for label in sorted(ours)}
-        for label in (label for label, name in released.items() if not name):
+        marks = {label: released(label) for label in sorted(ours)}
+        for label in (label for label, name in marks.items() if not name):
             self.stdout.write(f"{label}: not released yet, nothing runs on it")
         try:
             findings = find_dangers(
                 loader.graph,
                 {label: app.name for label, app in ours.items()},
-                {label: name for label, name in released.items() if name},
+                {label: name for label, name in marks.items() if name},
                 loader.unmigrated_apps,
             )
         except UnknownRelease as error:
@@ -64,8 +58,9 @@ class Command(BaseCommand):
     def _mark(self, loader: MigrationLoader, labels: list[str]) -> None:
         for label in labels:
             leaves = [name for app, name in loader.graph.leaf_nodes(label)]
-            _released_file(label).write_text(f"{leaves[0]}\n", encoding="utf-8")
-            self.stdout.write(f"{label}: released up to {leaves[0]}")
+            if (file := released_file(label)) is not None:
+                file.write_text(f"{leaves[0]}\n", encoding="utf-8")
+                self.stdout.write(f"{label}: released up to {leaves[0]}")
 
     def _report(self, findings: list[Finding]) -> None:
         for finding in findings:
@@ -78,23 +73,6 @@ class Command(BaseCommand):
                 f"{refused} dangerous operation(s) in migrations. See {GUIDE}."
             )
         self.stdout.write(f"Migrations are safe to run ({len(findings)} by a reason).")
-
-
-def _is_ours(app: AppConfig) -> bool:
-    """Whether the app is in this project, and not in an environment inside it."""
-    path = Path(app.path)
-    return path.is_relative_to(settings.BASE_DIR) and "site-packages" not in path.parts
-
-
-def _released_file(label: str) -> Path:
-    module, _ = MigrationLoader.migrations_module(label)
-    folder = Path(str(sys.modules[str(module)].__file__)).parent
-    return folder / RELEASED_FILE
-
-
-def _released(label: str) -> str:
-    file = _released_file(label)
-    return file.read_text(encoding="utf-8").strip() if file.exists() else ""
 
 
 def _file(migration: Migration) -> str:
