@@ -8,7 +8,6 @@ as tEXt and everything else, Korean prompts included, as iTXt.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,12 +18,8 @@ A1111_CHUNK = "parameters"
 VERSION = 1
 
 NEGATIVE = "Negative prompt:"
-# `Name: value` or `Name: "a JSON string"`, separated by commas.
-_PAIR = re.compile(r'\s*(\w[\w \-/]{0,40}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
-# A last line with fewer pairs is the end of a prompt, not the settings.
-FEWEST_PAIRS = 3
 
-_A1111_SAMPLERS = {
+A1111_SAMPLERS = {
     "euler_a": "Euler a",
     "euler": "Euler",
     "euler_karras": "Euler",
@@ -72,7 +67,7 @@ def _settings(metadata: Mapping[str, Any]) -> list[tuple[str, object]]:
     sampler = str(metadata["sampler"])
     found = [
         ("Steps", metadata["steps"]),
-        ("Sampler", _A1111_SAMPLERS.get(sampler, sampler)),
+        ("Sampler", A1111_SAMPLERS.get(sampler, sampler)),
         ("Schedule type", "Karras" if sampler.endswith("_karras") else None),
         ("CFG scale", metadata.get("cfg_scale")),
         ("Seed", metadata["seed"]),
@@ -94,65 +89,3 @@ def _quoted(value: object) -> str:
     # A1111's reader takes a value with one of these as a JSON string.
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if set(text) & set(',\n:"') else text
-
-
-def read_a1111_parameters(text: str) -> dict[str, object]:
-    """The settings of an A1111 text, by our names, as far as it has them."""
-    lines = text.strip().split("\n")
-    pairs = _PAIR.findall(lines[-1])
-    if len(pairs) < FEWEST_PAIRS:
-        pairs = []
-    else:
-        lines.pop()
-    said = {name: _unquoted(value) for name, value in pairs}
-    prompt, negative = _prompts(lines)
-    width, _, height = said.get("Size", "").partition("x")
-    found: dict[str, object] = {
-        "prompt": prompt,
-        "negative_prompt": negative,
-        "model": said.get("Model"),
-        "sampler": _our_sampler(said.get("Sampler"), said.get("Schedule type")),
-        "cfg_scale": _decimal(said.get("CFG scale")),
-    }
-    numbers = {"width": width, "height": height}
-    numbers |= {"steps": said.get("Steps", ""), "seed": said.get("Seed", "")}
-    return found | {name: _integer(value) for name, value in numbers.items()}
-
-
-def _prompts(lines: list[str]) -> tuple[str, str]:
-    for index, line in enumerate(lines):
-        if line.startswith(NEGATIVE):
-            first = line.removeprefix(NEGATIVE).strip()
-            rest = "\n".join([first, *lines[index + 1 :]])
-            return "\n".join(lines[:index]), rest
-    return "\n".join(lines), ""
-
-
-def _our_sampler(name: str | None, schedule: str | None) -> str | None:
-    """A1111 once said `DPM++ 2M Karras`, and says it in two now."""
-    plain = (name or "").removesuffix(" Karras")
-    karras = schedule == "Karras" or plain != name
-    for ours, theirs in _A1111_SAMPLERS.items():
-        if theirs == plain and ours.endswith("_karras") == karras:
-            return ours
-    return None
-
-
-def _unquoted(value: str) -> str:
-    if not value.startswith('"'):
-        return value.strip()
-    try:
-        return str(json.loads(value))
-    except ValueError:
-        return value
-
-
-def _integer(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
-
-
-def _decimal(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
