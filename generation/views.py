@@ -12,6 +12,7 @@ from generation.words import create_words
 from modelhub.selectors import models_for
 from pingvas.core.pages import SignedInPage
 from pingvas.core.samplers import SAMPLER_NAMES
+from pingvas.core.serving.bodies import LARGEST_PICTURE
 
 RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16")
 COUNTS = (1, 2, 4, LARGEST_BATCH)
@@ -35,6 +36,7 @@ class CreatePage(SignedInPage):
             ratios=RATIOS,
             counts=COUNTS,
             longest_prompt=LONGEST_PROMPT,
+            largest_picture=LARGEST_PICTURE,
             samplers={
                 base: [(name, SAMPLER_NAMES[name]) for name in names]
                 for base, names in SAMPLERS.items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from gallery.picture_files.errors import PictureTooLarge
+
 # Codes of jobs that failed, by what their owner can do about it.
 GONE = {"model_missing"}
 DAMAGED = {
@@ -44,7 +46,7 @@ OURS = {"download_cut", "engine_error", "internal_error", "storage_unavailable"}
 
 def create_words() -> dict[str, str]:
     """The sentences in the language of the request; `{name}` is filled in later."""
-    return {**_form_words(), **_job_words(), **_failure_words(), **_file_words()}
+    return {**_form_words(), **_job_words(), **_failure_words()}
 
 
 def _form_words() -> dict[str, str]:
@@ -72,6 +74,10 @@ def _form_words() -> dict[str, str]:
         "settings_other_model": _(
             "Settings taken over, but {model} is not open to you: the model stays."
         ),
+        "settings_taken": _("Taken over: {names}."),
+        "settings_left_out": _("Left out: {names}."),
+        "and_more": _("{count} more"),
+        "picture_too_large": str(PictureTooLarge.message),
         "side_own": _("This model draws best at {native}."),
         "side_far": _("This model knows pictures of {native}; others come out odd."),
         "side_limit": _("Your plan ends at {side}."),
@@ -153,21 +159,4 @@ def _failure_words() -> dict[str, str]:
     }
     return {
         f"error.{code}": words for words, codes in reasons.items() for code in codes
-    }
-
-
-def _file_words() -> dict[str, str]:
-    """Why a dropped file gives no settings."""
-    return {
-        "picture_no_png": _("{name} is no PNG picture. Settings are read from PNG."),
-        "picture_broken": _("{name} is damaged: its settings cannot be read."),
-        "picture_foreign": _(
-            "{name} does not say how it was made: it is not from Pingvas, or another "
-            "program saved it anew."
-        ),
-        "picture_other_version": _(
-            "{name} was made by another version of Pingvas, whose settings are not "
-            "known here."
-        ),
-        "picture_too_large": _("{name} is larger than any picture of Pingvas."),
     }
