@@ -32,8 +32,8 @@ _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
 # The names that are read; a line without any of them is no line of settings.
 _READ = {"Steps", "Sampler", "CFG scale", "Seed", "Size", "Model"}
 SCHEDULE = "Schedule type"
-# They say nothing that a form could be filled with.
-_BESIDE = {"Model hash", "Version", SCHEDULE}
+# And those that say nothing which a form could be filled with.
+_KNOWN = _READ | {"Model hash", "Version", SCHEDULE}
 KARRAS = "Karras"
 USUAL_SCHEDULES = {"", "Automatic", KARRAS}
 
@@ -60,7 +60,7 @@ def read_a1111_text(text: str) -> A1111Text | None:
     sampler, missed = _our_sampler(pairs.get("Sampler", ""), pairs.get(SCHEDULE, ""))
     if sampler:
         values["sampler"] = sampler
-    unknown = [*missed, *(name for name in pairs if name not in _READ | _BESIDE)]
+    unknown = [*missed, *(name for name in pairs if name not in _KNOWN)]
     return A1111Text(values=values, unknown=tuple(unknown[:MOST_UNKNOWN]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 from gallery.metadata import A1111_CHUNK
@@ -29,6 +30,10 @@ def read_jpeg(file: BinaryIO) -> Texts:
             return texts
         if marker in WITHOUT_LENGTH:
             continue
+        if marker == FILL:
+            # Any number of the same may stand before a marker's own byte.
+            file.seek(-1, os.SEEK_CUR)
+            continue
         body = _segment(file, marker)
         # The first counts.
         exif = exif or body
@@ -39,12 +44,7 @@ def _marker(file: BinaryIO) -> int:
     start, marker = take(file, 2)
     if start != FILL:
         raise PictureDamaged
-    # Any number of the same may stand before it.
-    for _ in range(MOST_PARTS):
-        if marker != FILL:
-            return marker
-        [marker] = take(file, 1)
-    raise PictureDamaged
+    return marker
 
 
 def _segment(file: BinaryIO, marker: int) -> bytes:

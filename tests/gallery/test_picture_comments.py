@@ -77,6 +77,12 @@ def test_of_several_comments_the_first_counts():
     assert read(first[:place] + segment + first[place:]).values["seed"] == 7
 
 
+def test_a_marker_may_have_bytes_before_it():
+    content = with_comment("JPEG", b"ASCII\0\0\0" + ASCII_TEXT.encode())
+    place = content.index(b"\xff\xe1")
+    assert read(content[:place] + b"\xff" * 9 + content[place:]).values["seed"] == 7
+
+
 def test_exif_that_points_anywhere_says_nothing():
     sound = exif(b"ASCII\0\0\0" + ASCII_TEXT.encode())
     assert user_comment(sound).startswith("a star")
@@ -110,6 +116,7 @@ def test_a_file_that_ends_before_its_pixels_is_damaged(form):
     "content",
     [
         b"\xff\xd8\xff" + b"\xff" * (MOST_PARTS + 5),
+        b"\xff\xd8" + (b"\xff" * 999 + b"\xe0\x00\x02") * (MOST_PARTS // 999 + 1),
         b"\xff\xd8" + b"\xff\x01" * (MOST_PARTS + 5),
         b"\xff\xd8" + b"\xff\xe0\x00\x02" * (MOST_PARTS + 5),
         b"\xff\xd8\xff\xe1\x00\x00",
@@ -121,7 +128,7 @@ def test_a_file_that_ends_before_its_pixels_is_damaged(form):
         + b"WEBP"
         + b"ANMF\0\0\0\0" * (MOST_PARTS + 5),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_a_file_that_lies_about_its_parts_is_damaged(content):
     with pytest.raises(PictureDamaged):
