@@ -48,7 +48,7 @@ def read_picture_settings(file: BinaryIO) -> PictureSettings:
     for name, value in said.values.items():
         part = _as_asked(name, value)
         if part is None or (part and not _is_allowed(part)):
-            left_out.append(name)
+            left_out.append("seeds" if name == "seed" else name)
         else:
             settings |= part
     return PictureSettings(
