@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
@@ -129,15 +130,14 @@ def _draw_page(user: Any) -> None:
     from bench.finishing import finish
     from generation.services.schedule import WorkerOffer, attempt_of, claim_jobs
     from generation.services.submit import submit_jobs
-    from generation.specs import GenerationSpec
     from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 
-    spec = GenerationSpec(
+    wish = _wish(
         model="starter", prompt="a star", width=128, height=128, seeds=(*range(BATCH),)
     )
     for _ in range(BATCHES):
         with acting_as(user_actor(user.id)):
-            submit_jobs(user=user, spec=spec)
+            submit_jobs(user=user, **wish)
     offer = WorkerOffer(worker_id=uuid4(), tiers=[user.tier])
     while True:
         with acting_as(SERVICE):
@@ -146,6 +146,16 @@ def _draw_page(user: Any) -> None:
             return
         for job in jobs:
             finish(attempt_of(job))
+
+
+def _wish(**settings: Any) -> dict[str, Any]:
+    """What `submit_jobs` takes, in this version and in the one before."""
+    try:
+        from pingvas.recipe.recipe import Recipe
+    except ImportError:
+        specs = import_module("generation.specs")
+        return {"spec": specs.GenerationSpec(**settings)}
+    return {"recipe": Recipe(**settings)}
 
 
 def _users(group: str) -> list[Any]:

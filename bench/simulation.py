@@ -18,13 +18,11 @@ from bench.finishing import finish
 from generation.models import GenerationJob
 from generation.services.schedule import attempt_of
 from generation.services.submit import submit_jobs
-from generation.specs import GenerationSpec
 from pingvas.core.db.actor import acting_as, user_actor
+from pingvas.recipe.recipe import Recipe
 
 Claim = Callable[[], GenerationJob | None]
-SPEC = GenerationSpec(
-    model="starter", prompt="a star", width=128, height=128, seeds=(7,)
-)
+SPEC = Recipe(model="starter", prompt="a star", width=128, height=128, seeds=(7,))
 
 
 @dataclass(order=True)
@@ -74,7 +72,7 @@ class Simulation:
 
     def _submit(self, user: User) -> None:
         with acting_as(user_actor(user.id)):
-            [job] = submit_jobs(user=user, spec=SPEC)
+            [job] = submit_jobs(user=user, recipe=SPEC)
         self._waiting[job.id] = (user.id, self.clock)
 
     def _start_all(self, user: User) -> None:

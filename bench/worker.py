@@ -13,9 +13,9 @@ from accounts.models import User
 from bench.programs import open_program, wait_until
 from generation.models import GenerationJob, Worker
 from generation.services.submit import submit_jobs
-from generation.specs import GenerationSpec
 from generation.states import TERMINAL
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.recipe.recipe import Recipe
 
 JOB_SECONDS = 120.0
 
@@ -32,9 +32,9 @@ def open_worker(**variables: str) -> Iterator[int]:
             Worker.objects.all().delete()
 
 
-def submit(user: User, spec: GenerationSpec) -> list[GenerationJob]:
+def submit(user: User, recipe: Recipe) -> list[GenerationJob]:
     with acting_as(user_actor(user.id)):
-        return submit_jobs(user=user, spec=spec)
+        return submit_jobs(user=user, recipe=recipe)
 
 
 def wait_for(job_ids: Sequence[UUID], *, seconds: float = JOB_SECONDS) -> None:

@@ -13,36 +13,17 @@ from typing import Any
 
 from PIL.PngImagePlugin import PngInfo
 
+from pingvas.recipe.samplers import SAMPLER_LABELS
+
 OWN_CHUNK = "pingvas_metadata"
 A1111_CHUNK = "parameters"
 VERSION = 1
 
 NEGATIVE = "Negative prompt:"
 
-A1111_SAMPLERS = {
-    "euler_a": "Euler a",
-    "euler": "Euler",
-    "euler_karras": "Euler",
-    "heun": "Heun",
-    "dpm2": "DPM2",
-    "dpm2_karras": "DPM2",
-    "dpm2_a": "DPM2 a",
-    "dpmpp_2s": "DPM++ 2S",
-    "dpmpp_2m": "DPM++ 2M",
-    "dpmpp_2m_karras": "DPM++ 2M",
-    "dpmpp_2m_sde": "DPM++ 2M SDE",
-    "dpmpp_2m_sde_karras": "DPM++ 2M SDE",
-    "dpmpp_sde": "DPM++ SDE",
-    "dpmpp_sde_karras": "DPM++ SDE",
-    "ddim": "DDIM",
-    "ddpm": "DDPM",
-    "pndm": "PLMS",
-    "deis": "DEIS",
-    "unipc": "UniPC",
-    "lms": "LMS",
-    "lms_karras": "LMS",
-    "lcm": "LCM",
-}
+KARRAS = " Karras"
+# A1111 calls this one by the paper's name.
+A1111_SAMPLERS = {**SAMPLER_LABELS, "pndm": "PLMS"}
 
 
 def png_chunks(metadata: Mapping[str, Any]) -> PngInfo:
@@ -65,10 +46,11 @@ def a1111_parameters(metadata: Mapping[str, Any]) -> str:
 
 def _settings(metadata: Mapping[str, Any]) -> list[tuple[str, object]]:
     sampler = str(metadata["sampler"])
+    name = A1111_SAMPLERS.get(sampler, sampler)
     found = [
         ("Steps", metadata["steps"]),
-        ("Sampler", A1111_SAMPLERS.get(sampler, sampler)),
-        ("Schedule type", "Karras" if sampler.endswith("_karras") else None),
+        ("Sampler", name.removesuffix(KARRAS)),
+        ("Schedule type", KARRAS.strip() if name.endswith(KARRAS) else None),
         ("CFG scale", metadata.get("cfg_scale")),
         ("Seed", metadata["seed"]),
         ("Size", f"{metadata['width']}x{metadata['height']}"),

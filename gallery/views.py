@@ -11,11 +11,13 @@ from accounts.models import User
 from gallery.selectors import access_image, images_for
 from pingvas.core.api.pagination import KeyPagination
 from pingvas.core.pages import GrowingPage, SignedInPage
-from pingvas.core.samplers import SAMPLER_NAMES
+from pingvas.recipe.samplers import SAMPLER_LABELS
+from pingvas.recipe.settings import PROMPTS, SETTINGS
 
 PICTURES = 30
 # About as many as a first look shows: the others load as they come near.
 EAGER_PICTURES = 12
+SHOWN_ELSEWHERE = (*PROMPTS, "width", "height")
 
 
 class GalleryPage(GrowingPage):
@@ -70,7 +72,19 @@ class ImagePage(SignedInPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = cast(User, self.request.user)
         image = access_image(user, UUID(str(self.kwargs["image_id"])))
-        sampler = (image.metadata or {}).get("sampler", "")
         return super().get_context_data(
-            image=image, sampler=SAMPLER_NAMES.get(sampler, sampler), **kwargs
+            image=image, facts=_facts(image.metadata or {}), **kwargs
         )
+
+
+def _facts(metadata: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Label and value of the settings that a line can say."""
+    return [
+        (one.label, _shown(one.name, metadata.get(one.name)))
+        for one in SETTINGS.values()
+        if one.name not in SHOWN_ELSEWHERE
+    ]
+
+
+def _shown(name: str, value: Any) -> Any:
+    return SAMPLER_LABELS.get(value, value) if name == "sampler" else value

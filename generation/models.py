@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from uuid import uuid4
 
 from django.conf import settings
@@ -22,8 +21,16 @@ from pingvas.core.db.schema import (
     uuid_key,
     written,
 )
+from pingvas.recipe.settings import (
+    MODEL,
+    MOST_SEEDS,
+    PLACES,
+    RANDOM_SEED,
+    SETTINGS,
+)
 
-LARGEST_BATCH = 8
+# The usual sampler of all bases but flux, as the specification has it.
+SPECIFIED_SAMPLER = "euler_a"
 MOST_ATTEMPTS = 3
 # A worker beats every five seconds; this long without one, it is gone.
 WORKER_SILENCE = timedelta(seconds=20)
@@ -58,15 +65,22 @@ class GenerationJob(models.Model):
     error_message = models.TextField(null=True, blank=True)
     prompt = models.TextField()
     negative_prompt = models.TextField(null=True, blank=True)
-    model = models.CharField(max_length=100)
+    model = models.CharField(max_length=MODEL.high)
     width = models.IntegerField()
     height = models.IntegerField()
-    steps = models.IntegerField(default=20, db_default=20)
-    cfg_scale = models.DecimalField(
-        max_digits=4, decimal_places=2, null=True, db_default=Decimal("7.5")
+    steps = models.IntegerField(
+        default=SETTINGS["steps"].usual, db_default=SETTINGS["steps"].usual
     )
-    seed = models.BigIntegerField(default=-1, db_default=-1)
-    sampler = models.CharField(max_length=50, db_default="euler_a")
+    cfg_scale = models.DecimalField(
+        max_digits=4,
+        decimal_places=PLACES,
+        null=True,
+        db_default=SETTINGS["cfg_scale"].usual,
+    )
+    seed = models.BigIntegerField(default=RANDOM_SEED, db_default=RANDOM_SEED)
+    sampler = models.CharField(
+        max_length=SETTINGS["sampler"].high, db_default=SPECIFIED_SAMPLER
+    )
     advanced_params = models.JSONField(null=True, blank=True)
     duration_seconds = models.IntegerField(
         null=True, blank=True, db_comment="실제 GPU 사용 시간 (초)"
@@ -107,25 +121,28 @@ class GenerationJob(models.Model):
                 name="generation_jobs_status_check",
             ),
             models.CheckConstraint(
-                condition=Q(width__gt=0, width__lte=2048),
+                condition=Q(width__gt=0, width__lte=SETTINGS["width"].high),
                 name="generation_jobs_width_check",
             ),
             models.CheckConstraint(
-                condition=Q(height__gt=0, height__lte=2048),
+                condition=Q(height__gt=0, height__lte=SETTINGS["height"].high),
                 name="generation_jobs_height_check",
             ),
             models.CheckConstraint(
-                condition=Q(steps__gt=0, steps__lte=150),
+                condition=Q(steps__gt=0, steps__lte=SETTINGS["steps"].high),
                 name="generation_jobs_steps_check",
             ),
             models.CheckConstraint(
-                condition=Q(cfg_scale__gte=1, cfg_scale__lte=20),
+                condition=Q(
+                    cfg_scale__gte=SETTINGS["cfg_scale"].low,
+                    cfg_scale__lte=SETTINGS["cfg_scale"].high,
+                ),
                 name="generation_jobs_cfg_scale_check",
             ),
             models.CheckConstraint(
                 condition=Q(
                     batch_size__gte=1,
-                    batch_size__lte=LARGEST_BATCH,
+                    batch_size__lte=MOST_SEEDS,
                     batch_index__gte=0,
                     batch_index__lt=F("batch_size"),
                 ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from generation.specs import GenerationSpec
+from pingvas.recipe.recipe import Recipe
 
 # Room for a busy machine: the hold covers the mean and half as much again.
 MARGIN = 1.5
@@ -46,13 +46,13 @@ UNMEASURED = {
 }
 
 
-def quote_picture(spec: GenerationSpec, speed: Speed) -> Quote:
-    """Price one picture of `spec` at `speed`."""
-    megapixels = spec.width * spec.height / MEGAPIXEL
-    steps = spec.steps * speed.step_milliseconds
+def quote_picture(recipe: Recipe, speed: Speed) -> Quote:
+    """Price one picture of `recipe` at `speed`."""
+    megapixels = recipe.width * recipe.height / MEGAPIXEL
+    steps = recipe.steps * speed.step_milliseconds
     seconds = megapixels * (steps + speed.around_milliseconds) / 1000
     return Quote(
         seconds=round(seconds, 3),
         credits=max(1, math.ceil(seconds * MARGIN)),
-        pictures=len(spec.seeds),
+        pictures=len(recipe.seeds),
     )

@@ -6,16 +6,15 @@ from typing import Any, cast
 
 from accounts.models import User
 from accounts.tiers import limits_for, tier_covers
-from generation.models import LARGEST_BATCH
-from generation.specs import LONGEST_PROMPT, SAMPLERS
 from generation.words import create_words
 from modelhub.selectors import models_for
 from pingvas.core.pages import SignedInPage
-from pingvas.core.samplers import SAMPLER_NAMES
 from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.recipe.recipe import script_table
+from pingvas.recipe.settings import MODEL, MOST_SEEDS, SEED, SETTINGS
 
 RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16")
-COUNTS = (1, 2, 4, LARGEST_BATCH)
+COUNTS = (1, 2, 4, MOST_SEEDS)
 
 
 class CreatePage(SignedInPage):
@@ -35,11 +34,9 @@ class CreatePage(SignedInPage):
             longest_side=limits_for(user.tier).longest_side,
             ratios=RATIOS,
             counts=COUNTS,
-            longest_prompt=LONGEST_PROMPT,
+            fields={MODEL.name: MODEL, **SETTINGS, SEED.name: SEED},
+            sliders=[one for one in SETTINGS.values() if one.slider],
+            recipe=script_table(),
             largest_picture=LARGEST_PICTURE,
-            samplers={
-                base: [(name, SAMPLER_NAMES[name]) for name in names]
-                for base, names in SAMPLERS.items()
-            },
             **kwargs,
         )

@@ -39,6 +39,7 @@ IMPOSSIBLE = {
     "invalid_steps",
     "spec_refused",
     "unknown_sampler",
+    "unsupported_settings",
 }
 BUSY = {"model_cache_full", "models_in_use"}
 OURS = {"download_cut", "engine_error", "internal_error", "storage_unavailable"}
@@ -81,6 +82,7 @@ def _form_words() -> dict[str, str]:
         "side_own": _("This model draws best at {native}."),
         "side_far": _("This model knows pictures of {native}; others come out odd."),
         "side_limit": _("Your plan ends at {side}."),
+        "advanced": _("Besides: {names}"),
         "seed_random": _("Random"),
         "seed_free": _("A new one for each picture"),
         "seed_locked": _("Locked; further pictures count up from it"),

@@ -16,6 +16,7 @@ from pingvas.core.db.schema import (
     updated_at,
     uuid_key,
 )
+from pingvas.recipe.settings import LONGEST_SIDE, SMALLEST_SIDE
 
 
 class ModelType(models.TextChoices):
@@ -88,7 +89,9 @@ class AIModel(models.Model):
                 name="ai_models_min_tier_check",
             ),
             models.CheckConstraint(
-                condition=Q(native_side__gte=64, native_side__lte=2048),
+                condition=Q(
+                    native_side__gte=SMALLEST_SIDE, native_side__lte=LONGEST_SIDE
+                ),
                 name="ai_models_native_side_check",
             ),
         ]

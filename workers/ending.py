@@ -26,6 +26,7 @@ from generation.services.lifecycle import (
 )
 from generation.services.progress import report_status
 from generation.services.schedule import start_free_phase
+from pingvas.recipe.recipe import Recipe
 from workers.engine.errors import EngineError, Stopped
 from workers.engine.specs import PassResult, Timings
 from workers.finishing import StepClock
@@ -237,15 +238,7 @@ def _last_word(say: Callable[[], None]) -> None:
 def _metadata(job: GenerationJob, index: int, result: PassResult) -> dict[str, object]:
     """What `images.metadata` and the picture's own record say."""
     return {
-        "prompt": job.prompt,
-        "negative_prompt": job.negative_prompt or "",
-        "model": job.model,
-        "width": job.width,
-        "height": job.height,
-        "steps": job.steps,
-        "cfg_scale": None if job.cfg_scale is None else float(job.cfg_scale),
-        "sampler": job.sampler,
-        "seed": result.seeds[index],
+        **Recipe.of_row(job, seeds=()).metadata(seed=result.seeds[index]),
         "record": dict(result.record),
         "notes": [{"code": note.code, **note.data} for note in result.notes],
     }

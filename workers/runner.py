@@ -23,9 +23,10 @@ from generation.services.schedule import (
     start_billed_phase,
     start_free_phase,
 )
-from generation.specs import SMALLEST_SIDE, USUAL_SIDE
 from modelhub.selectors import ModelNotFound, model_by_name
 from pingvas.log import request_id_scope
+from pingvas.recipe.recipe import settings_of
+from pingvas.recipe.settings import SMALLEST_SIDE, USUAL_SIDE
 from workers.ending import UNEXPECTED, Ending
 from workers.engine.engine import Denoised, Engine
 from workers.engine.errors import BrokenPicture, DeviceLost, EngineError, Stopped
@@ -353,13 +354,7 @@ class Runner:
             model=files.path,
             companion=files.companion,
             base=model.base_model or "",
-            prompt=job.prompt,
-            negative_prompt=job.negative_prompt,
-            width=job.width,
-            height=job.height,
-            steps=job.steps,
-            guidance=None if job.cfg_scale is None else float(job.cfg_scale),
-            sampler=job.sampler,
+            **settings_of(job),
             seeds=tuple(job.resolved_seed or 0 for job in jobs),
             sha256=model.sha256_hash,
         )

@@ -15,12 +15,12 @@ from bench.report import Ratio, Rounds
 from bench.worker import open_worker, submit, wait_for
 from generation.models import GenerationJob
 from generation.services.schedule import WorkerOffer, attempt_of, claim_jobs
-from generation.specs import GenerationSpec
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.redis import event_stream, redis_client
+from pingvas.recipe.recipe import Recipe
 
 ROUNDS = {True: 8, False: 40}
-SPEC = GenerationSpec(
+SPEC = Recipe(
     model="starter", prompt="a red star", width=128, height=128, steps=4, seeds=(7,)
 )
 # The worker serves studio alone, so that nobody else takes the claimed job of pro.

@@ -24,8 +24,8 @@ from bench.worker import (
     wait_for,
 )
 from generation.models import GenerationJob
-from generation.specs import GenerationSpec
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.recipe.recipe import Recipe
 
 GUIDANCE = 7.5
 BATCH = 4
@@ -238,10 +238,8 @@ def _residents(user: User, process: int, size: Size) -> Iterator[int]:
         yield resident_bytes(process)
 
 
-def _spec(
-    model: str, size: Size, prompt: str, seeds: tuple[int, ...]
-) -> GenerationSpec:
-    return GenerationSpec(
+def _spec(model: str, size: Size, prompt: str, seeds: tuple[int, ...]) -> Recipe:
+    return Recipe(
         model=model,
         prompt=prompt,
         width=size.side,

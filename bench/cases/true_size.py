@@ -51,7 +51,7 @@ class Trial:
             width=self.side,
             height=self.side,
             steps=self.steps,
-            guidance=GUIDANCE[self.base],
+            cfg_scale=GUIDANCE[self.base],
             sampler=SAMPLERS[self.base],
             seeds=(seed,),
         )

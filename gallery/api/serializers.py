@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from gallery.models import Image
+from pingvas.recipe.settings import ADVANCED_PARAMS, MODEL, SEED, SETTINGS
 
 # The record and its notes differ from model to model; the rest is always there.
 _METADATA = {
@@ -17,15 +18,11 @@ _METADATA = {
     "nullable": True,
     "description": "What made the picture: every parameter and the seed that ran.",
     "properties": {
-        "prompt": {"type": "string"},
-        "negative_prompt": {"type": "string"},
-        "model": {"type": "string"},
-        "width": {"type": "integer"},
-        "height": {"type": "integer"},
-        "steps": {"type": "integer"},
-        "cfg_scale": {"type": "number", "nullable": True},
-        "sampler": {"type": "string"},
-        "seed": {"type": "integer"},
+        **{
+            one.name: {"type": one.kind, "nullable": one.optional}
+            for one in (MODEL, *SETTINGS.values(), SEED)
+        },
+        ADVANCED_PARAMS: {"type": "object", "additionalProperties": True},
         "record": {"type": "object", "additionalProperties": True},
         "notes": {
             "type": "array",

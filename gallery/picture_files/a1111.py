@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gallery.metadata import A1111_SAMPLERS, NEGATIVE
+from gallery.metadata import A1111_SAMPLERS, KARRAS, NEGATIVE
 
 # A last line with fewer pairs is the end of a prompt, not the settings.
 FEWEST_PAIRS = 3
@@ -34,8 +34,8 @@ _READ = {"Steps", "Sampler", "CFG scale", "Seed", "Size", "Model"}
 SCHEDULE = "Schedule type"
 # And those that say nothing which a form could be filled with.
 _KNOWN = _READ | {"Model hash", "Version", SCHEDULE}
-KARRAS = "Karras"
-USUAL_SCHEDULES = {"", "Automatic", KARRAS}
+USUAL_SCHEDULES = {"", "Automatic", KARRAS.strip()}
+_OURS = {theirs: ours for ours, theirs in A1111_SAMPLERS.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,11 +167,10 @@ def _our_sampler(name: str, schedule: str) -> tuple[str, list[str]]:
 
     `DPM++ 2M Karras` once, and `Sampler: DPM++ 2M, Schedule type: Karras` now.
     """
-    plain = name.removesuffix(f" {KARRAS}")
-    karras = schedule == KARRAS or plain != name
-    candidates = [ours for ours, theirs in A1111_SAMPLERS.items() if theirs == plain]
-    fits = [ours for ours in candidates if ours.endswith("_karras") == karras]
-    missed = [] if fits and schedule in USUAL_SCHEDULES else [SCHEDULE]
-    if candidates:
-        return (fits or candidates)[0], missed
+    plain = name.removesuffix(KARRAS)
+    whole = plain + KARRAS if schedule == KARRAS.strip() else name
+    if whole in _OURS:
+        return _OURS[whole], [] if schedule in USUAL_SCHEDULES else [SCHEDULE]
+    if plain in _OURS:
+        return _OURS[plain], [SCHEDULE]
     return "", ["Sampler"] if name else []

@@ -17,9 +17,11 @@ from gallery.picture_files.errors import (
     PictureTooLarge,
     PictureUnreadable,
 )
-from generation.picture_settings import read_picture_settings
+from generation.api.recipes import AdvancedParamsField
+from generation.picture_settings import SEEDS, read_picture_settings
 from pingvas.core.api.parsers import OneFileParser
 from pingvas.core.api.schema import errors
+from pingvas.recipe.settings import ADVANCED_PARAMS, MODEL, SETTINGS, Setting
 
 
 class PictureFileSerializer(serializers.Serializer[Any]):
@@ -35,20 +37,29 @@ class SaidSettingsSerializer(serializers.Serializer[Any]):
     What the picture does not say is not there.
     """
 
-    model = serializers.CharField(required=False)
-    prompt = serializers.CharField(required=False)
-    negative_prompt = serializers.CharField(required=False)
-    width = serializers.IntegerField(required=False)
-    height = serializers.IntegerField(required=False)
-    steps = serializers.IntegerField(required=False)
-    cfg_scale = serializers.FloatField(required=False, allow_null=True)
-    sampler = serializers.CharField(required=False)
-    seeds = serializers.ListField(child=serializers.IntegerField(), required=False)
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        numbers = serializers.ListField(
+            child=serializers.IntegerField(), required=False
+        )
+        return {
+            **{one.name: _field(one) for one in (MODEL, *SETTINGS.values())},
+            SEEDS: numbers,
+            ADVANCED_PARAMS: AdvancedParamsField(required=False),
+        }
 
     def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
         # What may be null would be null where it is not said.
         found = super().to_representation(instance)
         return {name: value for name, value in found.items() if name in instance}
+
+
+def _field(setting: Setting) -> serializers.Field[Any, Any, Any, Any]:
+    rest: Any = {"required": False, "allow_null": setting.optional}
+    if setting.kind == "string":
+        return serializers.CharField(**rest)
+    if setting.kind == "integer":
+        return serializers.IntegerField(**rest)
+    return serializers.FloatField(**rest)
 
 
 class PictureSettingsSerializer(serializers.Serializer[Any]):

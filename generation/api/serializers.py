@@ -2,72 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from generation.models import LARGEST_BATCH, GenerationJob, JobStatus
+from generation.api.recipes import AdvancedParamsField
+from generation.models import GenerationJob, JobStatus
 from generation.services.progress import read_progress
-from generation.specs import (
-    LARGEST_SEED,
-    LONGEST_PROMPT,
-    LONGEST_SIDE,
-    RANDOM_SEED,
-    SMALLEST_SIDE,
-    GenerationSpec,
-)
 from pingvas.core.api.serializers import KeptFields
-
-
-class SpecSerializer(KeptFields, serializers.Serializer[Any]):
-    """What a picture shall be; one seed for each picture, -1 for a random one."""
-
-    model = serializers.CharField(max_length=100)
-    prompt = serializers.CharField(max_length=LONGEST_PROMPT)
-    negative_prompt = serializers.CharField(
-        max_length=LONGEST_PROMPT, allow_blank=True, default=""
-    )
-    width = serializers.IntegerField(
-        min_value=SMALLEST_SIDE,
-        max_value=LONGEST_SIDE,
-        required=False,
-        help_text="left out: the model's native_side, or 512",
-    )
-    height = serializers.IntegerField(
-        min_value=SMALLEST_SIDE,
-        max_value=LONGEST_SIDE,
-        required=False,
-        help_text="left out: the model's native_side, or 512",
-    )
-    steps = serializers.IntegerField(min_value=1, max_value=150, default=20)
-    cfg_scale = serializers.DecimalField(
-        max_digits=4,
-        decimal_places=2,
-        min_value=1,
-        max_value=20,
-        allow_null=True,
-        default=Decimal("7.5"),
-    )
-    sampler = serializers.CharField(
-        max_length=50,
-        allow_blank=True,
-        default="",
-        help_text="empty: the usual one of the model's base",
-    )
-    seeds = serializers.ListField(
-        child=serializers.IntegerField(min_value=RANDOM_SEED, max_value=LARGEST_SEED),
-        min_length=1,
-        max_length=LARGEST_BATCH,
-        default=[RANDOM_SEED],
-    )
-
-    def spec(self) -> GenerationSpec:
-        """The request as a specification; ValidationError names what is wrong."""
-        self.is_valid(raise_exception=True)
-        values = {**self.validated_data, "seeds": tuple(self.validated_data["seeds"])}
-        return GenerationSpec(**values)
+from pingvas.recipe.recipe import NAMES
 
 
 class JobFilterSerializer(serializers.Serializer[Any]):
@@ -89,6 +33,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 class JobSerializer(KeptFields, serializers.ModelSerializer[GenerationJob]):
     image_id = serializers.SerializerMethodField()
+    advanced_params = AdvancedParamsField(read_only=True, allow_null=True)
 
     class Meta:
         model = GenerationJob
@@ -98,14 +43,7 @@ class JobSerializer(KeptFields, serializers.ModelSerializer[GenerationJob]):
             "batch_index",
             "batch_size",
             "status",
-            "model",
-            "prompt",
-            "negative_prompt",
-            "width",
-            "height",
-            "steps",
-            "cfg_scale",
-            "sampler",
+            *NAMES,
             "seed",
             "resolved_seed",
             "quoted_credits",

@@ -20,13 +20,13 @@ from rest_framework.views import APIView
 from accounts.authentication import UserRequest
 from accounts.limits import GenerationLimitReached
 from billing.services.holds import InsufficientCredits
+from generation.api.recipes import RecipeSerializer
 from generation.api.serializers import (
     JobDetailSerializer,
     JobFilterSerializer,
     JobSerializer,
     QuoteSerializer,
     ReceiptSerializer,
-    SpecSerializer,
     SubmissionSerializer,
 )
 from generation.models import GenerationJob, JobStatus
@@ -80,27 +80,27 @@ class JobsView(ListAPIView[GenerationJob]):
         return jobs.filter(**wanted.validated_data)
 
     @extend_schema(
-        request=SpecSerializer,
+        request=RecipeSerializer,
         parameters=[IDEMPOTENCY],
         responses={201: SubmissionSerializer, **errors(*SUBMISSION_ERRORS)},
     )
     @idempotent
     def post(self, request: UserRequest) -> Response:
         """Submit one job for each seed, all or none, and hold their credits."""
-        spec = SpecSerializer(data=request.data).spec()
-        jobs = submit_jobs(user=request.user, spec=spec)
+        recipe = RecipeSerializer(data=request.data).recipe()
+        jobs = submit_jobs(user=request.user, recipe=recipe)
         return _submission(jobs)
 
 
 class QuoteView(APIView):
     @extend_schema(
-        request=SpecSerializer,
+        request=RecipeSerializer,
         responses={200: QuoteSerializer, **errors(ModelNotFound, ModelNotInTier)},
     )
     def post(self, request: UserRequest) -> Response:
         """The price before anything is submitted, checked as a submission would be."""
-        spec = SpecSerializer(data=request.data).spec()
-        quote = quote_jobs(user=request.user, spec=spec)
+        recipe = RecipeSerializer(data=request.data).recipe()
+        quote = quote_jobs(user=request.user, recipe=recipe)
         return Response(QuoteSerializer(quote).data)
 
 

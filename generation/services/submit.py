@@ -15,11 +15,11 @@ from billing.services.holds import place_holds
 from generation.events import JobQueued
 from generation.models import GenerationJob
 from generation.pricing import Quote, quote_picture
+from generation.recipes import check_recipe
 from generation.selectors import serving_speed
 from generation.services.lifecycle import announce
 from generation.services.queue import REFRESH_SHARE, open_share
 from generation.services.wake import RUN_TASK
-from generation.specs import GenerationSpec
 from generation.states import QUEUED, TERMINAL
 from modelhub.models import AIModel
 from modelhub.selectors import access_model
@@ -29,6 +29,7 @@ from pingvas.core.errors import PingvasError
 from pingvas.core.publishing import send_task_on_commit
 from pingvas.core.redis import tier_queue
 from pingvas.log import current_request_id
+from pingvas.recipe.recipe import Recipe
 
 
 class QueueFull(PingvasError):
@@ -43,14 +44,14 @@ class JobNotFinished(PingvasError):
     message = _("This job has not ended yet.")
 
 
-def quote_jobs(*, user: User, spec: GenerationSpec) -> Quote:
-    """Price `spec` for `user`, with the same checks as a submission. Writes nothing."""
-    model = access_model(user, spec.model)
-    return _quote(user, _sized(user, spec, model), model)
+def quote_jobs(*, user: User, recipe: Recipe) -> Quote:
+    """Price `recipe` for `user`, checked as a submission is. Writes nothing."""
+    model = access_model(user, recipe.model)
+    return _quote(user, _sized(user, recipe, model), model)
 
 
 def submit_jobs(
-    *, user: User, spec: GenerationSpec, retried_from: UUID | None = None
+    *, user: User, recipe: Recipe, retried_from: UUID | None = None
 ) -> list[GenerationJob]:
     """Queue one job for each seed and hold their credits, all or none.
 
@@ -59,16 +60,16 @@ def submit_jobs(
     Raises ModelNotFound,
     ModelNotInTier, InvalidRequest, QueueFull, InsufficientCredits.
     """
-    model = access_model(user, spec.model)
-    spec = _sized(user, spec, model)
-    quote = _quote(user, spec, model)
-    sampler = spec.resolved_sampler(model.base_model or "")
+    model = access_model(user, recipe.model)
+    recipe = _sized(user, recipe, model)
+    quote = _quote(user, recipe, model)
+    sampler = recipe.resolved_sampler(model.base_model or "")
     count_generation(user_id=user.id, tier=user.tier)
     with acting_as(SERVICE, savepoint=False):
         limit = limits_for(user.tier).waiting
         if open_share(user.id, user.tier) >= limit:
             raise QueueFull(limit=limit)
-        jobs = _jobs(user, replace(spec, sampler=sampler), quote, retried_from)
+        jobs = _jobs(user, replace(recipe, sampler=sampler), quote, retried_from)
         insert_rows(GenerationJob, jobs)
         place_holds(user_id=user.id, amounts={job.id: quote.credits for job in jobs})
         _queue(user, jobs)
@@ -103,55 +104,39 @@ def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
     """Submit an ended job once more, as a new job with a hold of its own."""
     if job.status not in TERMINAL:
         raise JobNotFinished
-    spec = GenerationSpec(
-        model=job.model,
-        prompt=job.prompt,
-        negative_prompt=job.negative_prompt or "",
-        width=job.width,
-        height=job.height,
-        steps=job.steps,
-        cfg_scale=job.cfg_scale,
-        sampler=job.sampler,
-        seeds=(job.seed,),
-    )
-    return submit_jobs(user=user, spec=spec, retried_from=job.id)
+    recipe = Recipe.of_row(job, seeds=(job.seed,))
+    return submit_jobs(user=user, recipe=recipe, retried_from=job.id)
 
 
-def _sized(user: User, spec: GenerationSpec, model: AIModel) -> GenerationSpec:
+def _sized(user: User, recipe: Recipe, model: AIModel) -> Recipe:
     longest_side = limits_for(user.tier).longest_side
-    return spec.sized_for(native_side=model.native_side, longest_side=longest_side)
+    return recipe.sized_for(native_side=model.native_side, longest_side=longest_side)
 
 
-def _quote(user: User, spec: GenerationSpec, model: AIModel) -> Quote:
+def _quote(user: User, recipe: Recipe, model: AIModel) -> Quote:
     base_model = model.base_model or ""
-    spec.check(base_model=base_model, longest_side=limits_for(user.tier).longest_side)
+    longest_side = limits_for(user.tier).longest_side
+    check_recipe(recipe, base_model=base_model, longest_side=longest_side)
     speed = serving_speed(tier=user.tier, model=model.name, base_model=base_model)
-    return quote_picture(spec, speed)
+    return quote_picture(recipe, speed)
 
 
 def _jobs(
-    user: User, spec: GenerationSpec, quote: Quote, retried_from: UUID | None
+    user: User, recipe: Recipe, quote: Quote, retried_from: UUID | None
 ) -> list[GenerationJob]:
     batch_id = uuid4()
-    seeds = zip(spec.seeds, spec.resolved_seeds(), strict=True)
+    seeds = zip(recipe.seeds, recipe.resolved_seeds(), strict=True)
     return [
         GenerationJob(
             user_id=user.id,
             tier=user.tier,
             priority=limits_for(user.tier).priority,
-            prompt=spec.prompt,
-            negative_prompt=spec.negative_prompt or None,
-            model=spec.model,
-            width=spec.width,
-            height=spec.height,
-            steps=spec.steps,
-            cfg_scale=spec.cfg_scale,
-            sampler=spec.sampler,
+            **recipe.columns,
             seed=seed,
             resolved_seed=resolved,
             batch_id=batch_id,
             batch_index=index,
-            batch_size=len(spec.seeds),
+            batch_size=len(recipe.seeds),
             quoted_credits=quote.credits,
             retried_from_id=retried_from,
             request_id=current_request_id(),

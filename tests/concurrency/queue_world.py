@@ -17,9 +17,9 @@ from generation.models import GenerationJob
 from generation.services.lifecycle import Attempt, Finished, complete_job
 from generation.services.schedule import WorkerOffer, attempt_of, claim_jobs
 from generation.services.submit import submit_jobs
-from generation.specs import GenerationSpec
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.recipe.recipe import Recipe
 
 # One credit: the smallest picture there is.
 CHEAP = {"model": "starter", "prompt": "a star", "width": 64, "height": 64, "steps": 1}
@@ -48,9 +48,9 @@ def make_rich(name: str, tier: str = "free", password: str | None = None) -> Use
 
 
 def submit(user: User, seeds: tuple[int, ...] = (7,), **over: Any) -> list[Any]:
-    spec = GenerationSpec(**CHEAP | {"seeds": seeds} | over)
+    recipe = Recipe(**CHEAP | {"seeds": seeds} | over)
     with acting_as(user_actor(user.id)):
-        return submit_jobs(user=user, spec=spec)
+        return submit_jobs(user=user, recipe=recipe)
 
 
 def offer(**over: Any) -> WorkerOffer:

@@ -19,9 +19,9 @@ from accounts.tokens import issue_tokens
 from gallery.models import Image
 from generation.models import GenerationJob
 from generation.services.submit import submit_jobs
-from generation.specs import GenerationSpec
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.recipe.recipe import Recipe
 from tests.cast import make_user
 
 schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))
@@ -53,10 +53,10 @@ class Person:
     def __init__(self, name):
         self.user = make_user(name)
         with acting_as(user_actor(self.user.id)):
-            spec = GenerationSpec(
+            recipe = Recipe(
                 model="starter", prompt=f"{name}'s secret", width=64, height=64
             )
-            [job] = submit_jobs(user=self.user, spec=spec)
+            [job] = submit_jobs(user=self.user, recipe=recipe)
         with acting_as(SERVICE):
             image = Image.objects.create(
                 user=self.user,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gallery.metadata import a1111_parameters
 from gallery.picture_files import a1111
 from gallery.picture_files.a1111 import read_a1111_text, read_pairs
-from generation.specs import DIFFUSION_SAMPLERS
+from pingvas.recipe.samplers import DIFFUSION
 from tests.gallery.pictures import METADATA
 
 LAST = "Steps: 28, Sampler: Euler a, CFG scale: 7, Seed: 12, Size: 512x768"
@@ -51,7 +51,7 @@ def test_a_text_written_by_a1111_is_understood():
     assert found.unknown == ("Clip skip", "Lora hashes")
 
 
-@pytest.mark.parametrize("sampler", DIFFUSION_SAMPLERS)
+@pytest.mark.parametrize("sampler", DIFFUSION)
 def test_every_sampler_has_a_name_that_a1111_knows_and_we_read_back(sampler):
     text = a1111_parameters(METADATA | {"sampler": sampler})
     found = read_a1111_text(text)

@@ -19,9 +19,9 @@ from generation.services.lifecycle import (
 )
 from generation.services.schedule import WorkerOffer, attempt_of, claim_jobs
 from generation.services.submit import submit_jobs
-from generation.specs import GenerationSpec
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.recipe.recipe import Recipe
 from tests.cast import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,7 +46,7 @@ def give(user, amount):
 
 
 def submit(user, seeds=(7,), **over):
-    spec = GenerationSpec(
+    recipe = Recipe(
         **{
             "model": "starter",
             "prompt": "a star",
@@ -57,7 +57,7 @@ def submit(user, seeds=(7,), **over):
         | over
     )
     with acting_as(user_actor(user.id)):
-        return submit_jobs(user=user, spec=spec)
+        return submit_jobs(user=user, recipe=recipe)
 
 
 def claim():

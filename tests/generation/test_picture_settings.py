@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -15,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gallery.metadata import A1111_CHUNK, OWN_CHUNK, a1111_parameters
-from generation.api.serializers import SpecSerializer
+from generation.api.recipes import RecipeSerializer
 from generation.picture_settings import LONGEST_NAME, MOST_NAMES, read_picture_settings
-from generation.specs import LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE
 from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.recipe.settings import LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE
 from tests.cast import PASSWORD, make_user
 from tests.gallery.picture_files import image_bytes, png, with_comment
 from tests.gallery.pictures import METADATA, encoded
@@ -114,6 +113,14 @@ def test_what_says_nothing_is_neither_there_nor_left_out(name, value):
     assert (name in found.settings, found.left_out) == (False, [])
 
 
+def test_what_was_asked_for_besides_is_told_whole_or_left_out():
+    advanced = {"version": 1, "clip_skip": 2}
+    assert read(own(advanced_params=advanced)).settings["advanced_params"] == advanced
+    for wrong in (advanced | {"clip_skip": 9}, {"clip_skip": 2}, [], "x"):
+        found = read(own(advanced_params=wrong))
+        assert (found.settings, found.left_out) == (ASKED, ["advanced_params"])
+
+
 def test_guidance_that_was_not_used_is_told():
     assert read(own(cfg_scale=None)).settings["cfg_scale"] is None
 
@@ -123,7 +130,7 @@ def test_guidance_is_told_as_finely_as_it_can_be_asked_for():
     assert found.settings == {
         "prompt": "a",
         "steps": 9,
-        "cfg_scale": Decimal("7.13"),
+        "cfg_scale": 7.13,
         "seeds": [1],
     }
 
@@ -153,8 +160,8 @@ def test_whatever_a_picture_tells_a_request_may_say(over):
     sides = {name: found.get(name, 512) for name in ("width", "height")}
     with translation.override("en"):
         asked = {"model": "starter", **found, **sides}
-        spec = SpecSerializer(data=asked).spec()
-    spec.check(base_model="sd15", longest_side=LONGEST_SIDE)
+        recipe = RecipeSerializer(data=asked).recipe()
+    assert recipe.problems(base="sd15", longest_side=LONGEST_SIDE) == {}
 
 
 @pytest.fixture

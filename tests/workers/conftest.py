@@ -24,6 +24,14 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def no_download_is_left():
+    """A lock that a test leaves would have the next one wait for minutes."""
+    yield
+    for key in redis_client().scan_iter("model:download:lock:*"):
+        redis_client().delete(key)
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
     return checkpoints.build("sd15", tmp_path_factory.mktemp("model") / "sd15")

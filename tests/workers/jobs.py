@@ -6,8 +6,8 @@ import time
 
 from generation.models import GenerationJob
 from generation.services.submit import submit_jobs
-from generation.specs import GenerationSpec
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.recipe.recipe import Recipe
 from workers.engine.engine import Engine
 
 
@@ -19,9 +19,9 @@ def submit(user, seeds=(7,), **over):
         "height": 64,
         "steps": 2,
     }
-    spec = GenerationSpec(**values | {"seeds": seeds} | over)
+    recipe = Recipe(**values | {"seeds": seeds} | over)
     with acting_as(user_actor(user.id)):
-        return submit_jobs(user=user, spec=spec)
+        return submit_jobs(user=user, recipe=recipe)
 
 
 def read(job):

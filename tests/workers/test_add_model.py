@@ -19,11 +19,11 @@ from gallery.objects import object_store
 from gallery.picture_files.reading import read_picture
 from generation.models import GenerationJob
 from generation.services.submit import submit_jobs
-from generation.specs import GenerationSpec
 from modelhub.models import AIModel
 from modelhub.selectors import ModelNotFound, models_for
 from modelhub.services import Checkpoint, ModelNameTaken, register_checkpoint
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.recipe.recipe import Recipe
 from tests.cast import make_user
 from tests.workers.engine import checkpoints, single_files
 from tests.workers.model_files import files_in
@@ -260,9 +260,9 @@ def test_of_two_who_register_one_name_at_once_one_wins():
 def test_a_single_file_draws_with_what_its_companion_gives(folder, single, tmp_path):
     add(single, companion=str(folder))
     alice = make_user("alice")
-    spec = GenerationSpec(model="tiny", prompt="a star", width=64, height=64, steps=2)
+    recipe = Recipe(model="tiny", prompt="a star", width=64, height=64, steps=2)
     with acting_as(user_actor(alice.id)):
-        (job,) = submit_jobs(user=alice, spec=spec)
+        (job,) = submit_jobs(user=alice, recipe=recipe)
     runner = Runner(Engine(), ModelCache(tmp_path / "cache", 10**9), [Tier.FREE.value])
     runner.register("test")
     assert runner.run_next()
@@ -277,15 +277,15 @@ def test_a_model_switched_off_takes_no_new_jobs_and_finishes_the_queued(
 ):
     add(folder)
     alice = make_user("alice")
-    spec = GenerationSpec(model="tiny", prompt="작은 별", width=64, height=64, steps=2)
+    recipe = Recipe(model="tiny", prompt="작은 별", width=64, height=64, steps=2)
     with acting_as(user_actor(alice.id)):
-        (queued,) = submit_jobs(user=alice, spec=spec)
+        (queued,) = submit_jobs(user=alice, recipe=recipe)
     with acting_as(SERVICE):
         AIModel.objects.update(is_active=False)
     with acting_as(user_actor(alice.id)):
         assert not models_for(alice).exists()
         with pytest.raises(ModelNotFound):
-            submit_jobs(user=alice, spec=spec)
+            submit_jobs(user=alice, recipe=recipe)
     runner = Runner(Engine(), ModelCache(tmp_path / "cache", 10**9), [Tier.FREE.value])
     runner.register("test")
     assert runner.run_next()

@@ -359,7 +359,7 @@ def _warm_up_spec(
         height=height,
         steps=2,
         # Guided, as most jobs are: the other half of the batch counts for the shapes.
-        guidance=5.0,
+        cfg_scale=5.0,
         sampler=sampler_names(base)[0],
         seeds=tuple(range(batch)),
     )

@@ -9,6 +9,7 @@ import diffusers
 import torch
 import transformers
 
+from pingvas.recipe.settings import PROMPTS
 from workers.engine.loading import LoadedModel
 from workers.engine.samplers import SAMPLERS
 from workers.engine.specs import PassSpec
@@ -28,11 +29,7 @@ def make_record(
         "engine": ENGINE_VERSION,
         "model": {"sha256": model.sha256, "base": model.base, "format": model.format},
         "request": {
-            "width": spec.width,
-            "height": spec.height,
-            "steps": spec.steps,
-            "guidance": spec.guidance,
-            "sampler": spec.sampler,
+            **_settings(spec),
             "scheduler": SAMPLERS[model.base][spec.sampler].scheduler,
             "prediction_type": model.noise.get("prediction_type"),
             "seeds": list(spec.seeds),
@@ -46,6 +43,11 @@ def make_record(
             "python": platform.python_version(),
         },
     }
+
+
+def _settings(spec: PassSpec) -> dict[str, Any]:
+    facts = spec.facts()
+    return {name: value for name, value in facts.items() if name not in PROMPTS}
 
 
 def _hardware(

@@ -9,6 +9,8 @@ from typing import Any
 
 import diffusers
 
+from pingvas.recipe.samplers import SAMPLERS as KNOWN_SAMPLERS
+
 # What a checkpoint says about its own noise; everything else is the sampler's choice.
 NOISE_FACTS = (
     "num_train_timesteps",
@@ -77,11 +79,10 @@ _FLOW: Mapping[str, Sampler] = {
     "unipc": Sampler("UniPCMultistepScheduler", _FLOW_SIGMAS),
     "lcm": Sampler("FlowMatchLCMScheduler"),
 }
+# Which of them a base has, and in which order, the recipe says.
 SAMPLERS: Mapping[str, Mapping[str, Sampler]] = {
-    "sd15": _DIFFUSION,
-    "sd21": _DIFFUSION,
-    "sdxl": _DIFFUSION,
-    "flux": _FLOW,
+    base: {name: (_FLOW if base == "flux" else _DIFFUSION)[name] for name in names}
+    for base, names in KNOWN_SAMPLERS.items()
 }
 
 

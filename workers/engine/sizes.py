@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pingvas.recipe.settings import SETTINGS
 from workers.engine import blueprints
 from workers.engine.folders import Folder
 from workers.engine.single_files import SingleFile
@@ -13,7 +14,7 @@ from workers.engine.single_files import SingleFile
 FLUX_SIDE = 1024
 # The second Stable Diffusion exists twice: velocity at 768 pixels, noise at 512.
 SD21_NOISE_SAMPLE = 64
-SMALLEST, LARGEST, GRID = 64, 2048, 8
+MOST_LEVELS = 8
 
 
 def native_side(source: Folder | SingleFile) -> int | None:
@@ -24,8 +25,7 @@ def native_side(source: Folder | SingleFile) -> int | None:
         side = _side(source.denoiser.config, source.components["vae"].config)
     else:
         side = _side(_file_unet(source), blueprints.vae_config(source))
-    sensible = SMALLEST <= side <= LARGEST and side % GRID == 0
-    return side if sensible else None
+    return side if SETTINGS["width"].allows(side) else None
 
 
 def _side(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
@@ -34,7 +34,9 @@ def _side(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
     if isinstance(sample, list) and sample:
         sample = sample[0]
     levels = vae.get("block_out_channels") or vae.get("encoder_block_out_channels")
-    if type(sample) is not int or not isinstance(levels, list) or len(levels) > GRID:
+    if type(sample) is not int or not isinstance(levels, list):
+        return 0
+    if len(levels) > MOST_LEVELS:
         return 0
     return sample * int(2 ** (len(levels) - 1))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,15 +10,14 @@ from typing import Any
 
 from PIL import Image
 
+from pingvas.recipe.advanced import modules_of
+from pingvas.recipe.settings import MOST_SEEDS, SEED, SETTINGS, Settings
 from workers.engine.errors import SpecRefused
 from workers.engine.samplers import sampler_names
 
-# torch's CPU generator (Mersenne Twister) keeps the low 32 bits of a seed: a wider
-# range would promise pictures that do not exist.
-SEED_MAX = 2**32 - 1
-MAX_BATCH = 8
-MAX_STEPS = 150
-RANDOM_SEED = -1
+# What of `advanced_params` this engine can do.
+ABLE: frozenset[str] = frozenset()
+_BOUNDED = {"steps": "invalid_steps", "cfg_scale": "invalid_guidance"}
 
 OnStep = Callable[[int, int], None]
 OnPreview = Callable[[int, bytes], None]
@@ -37,27 +34,25 @@ OnPhase = Callable[[Phase], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassSpec:
-    """One forward pass: one prompt, one size, one to eight seeds.
+class PassSpec(Settings):
+    """One forward pass: a recipe's settings on a checkpoint, with one to eight seeds.
 
-    `guidance` None means no guidance. `sha256` is the checkpoint's digest as
-    `inspect_model` gives it; when the caller has verified it already, the engine does
-    not read the file a second time to compute it. `companion` is a folder that gives
-    what this single file lacks, instead of the engine's own for the base.
+    `sha256` is the checkpoint's digest as `inspect_model` gives it; when the caller has
+    verified it already, the engine does not read the file a second time to compute it.
+    `companion` is a folder that gives what this single file lacks, instead of the
+    engine's own for the base.
     """
 
     model: Path
     base: str
-    prompt: str
-    width: int
-    height: int
-    steps: int
-    guidance: float | None
-    sampler: str
     seeds: tuple[int, ...]
-    negative_prompt: str | None = None
     sha256: str | None = None
     companion: Path | None = None
+
+    @property
+    def guidance(self) -> float | None:
+        """None means no guidance."""
+        return None if self.cfg_scale is None else float(self.cfg_scale)
 
     def check(self) -> None:
         """Refuse what no model of this base could run; raises SpecRefused."""
@@ -66,20 +61,28 @@ class PassSpec:
                 f"sampler {self.sampler!r} is unknown for {self.base}",
                 code="unknown_sampler",
             )
-        if not 1 <= self.steps <= MAX_STEPS:
-            raise SpecRefused(f"steps {self.steps} not in 1..150", code="invalid_steps")
         if self.width < 1 or self.height < 1:
             raise SpecRefused("width and height are positive", code="invalid_size")
-        if self.guidance is not None and not 1 <= self.guidance < math.inf:
-            raise SpecRefused("guidance is None or >= 1", code="invalid_guidance")
+        for name, code in _BOUNDED.items():
+            if not SETTINGS[name].allows(getattr(self, name)):
+                raise SpecRefused(f"{name} is out of its bounds", code=code)
         self._check_seeds()
+        self._check_modules()
 
     def _check_seeds(self) -> None:
-        if not 1 <= len(self.seeds) <= MAX_BATCH:
+        if not 1 <= len(self.seeds) <= MOST_SEEDS:
             raise SpecRefused("a pass has 1 to 8 seeds", code="invalid_seeds")
-        if any(not 0 <= seed <= SEED_MAX for seed in self.seeds):
+        if not all(SEED.allows(seed) for seed in self.seeds):
             raise SpecRefused(
-                f"a resolved seed lies in 0..{SEED_MAX}", code="invalid_seeds"
+                f"a resolved seed lies in 0..{SEED.high}", code="invalid_seeds"
+            )
+
+    def _check_modules(self) -> None:
+        unknown = [one for one in modules_of(self.advanced_params) if one not in ABLE]
+        if unknown:
+            raise SpecRefused(
+                f"this engine cannot do: {', '.join(unknown)}",
+                code="unsupported_settings",
             )
 
 
@@ -114,12 +117,3 @@ class PassResult:
     timings: Timings
     record: Mapping[str, Any]
     notes: tuple[Note, ...]
-
-
-def resolve_seed(seed: int) -> int:
-    """-1 becomes a random seed in 0..2**32-1; others pass through, checked."""
-    if seed == RANDOM_SEED:
-        return secrets.randbelow(SEED_MAX + 1)
-    if not 0 <= seed <= SEED_MAX:
-        raise SpecRefused(f"a seed is -1 or in 0..{SEED_MAX}", code="invalid_seeds")
-    return seed

@@ -1,12 +1,12 @@
 // One submission: its pictures as they form, what can be done, and what it cost.
 
-import { element, find, icon, setText } from "../pingvas/js/dom.js";
+import { element, icon, setText } from "../pingvas/js/dom.js";
 import { duration, say } from "../pingvas/js/words.js";
 import { isLive, isWaiting, secondsRunning, settingsOf, variationOf } from "./job.js";
+import { SAMPLER_LABELS } from "./recipe.js";
 import { Tile } from "./tile.js";
 
 const CANCELLED_WITHIN = 5000;
-const SAMPLERS = new Map(Object.values(JSON.parse(find("#samplers").textContent)).flat());
 const sum = (jobs, count) => jobs.reduce((total, job) => total + (count(job) ?? 0), 0);
 
 export class Card {
@@ -130,7 +130,7 @@ const hasFailed = (job) => job.status === "failed";
 
 function settingsLine(job) {
   const guidance = job.cfg_scale === null ? say("no_guidance") : String(Number(job.cfg_scale));
-  const sampler = SAMPLERS.get(job.sampler) ?? job.sampler;
+  const sampler = SAMPLER_LABELS.get(job.sampler) ?? job.sampler;
   return say("settings", { model: job.model, sampler, guidance });
 }
 

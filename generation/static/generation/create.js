@@ -88,7 +88,7 @@ function showReason(error) {
 }
 
 function takeOver(values, found) {
-  settings.fill(values);
+  settings.fill({ advanced_params: null, ...values });
   const { text, seconds } = takenWords(settings, values, found);
   toast(text, { seconds });
   find("#prompt").focus();

@@ -1,5 +1,7 @@
 // What can be said of one job without the page around it.
 
+import { NAMES, readable } from "./recipe.js";
+
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 const WAITING = new Set(["pending", "queued"]);
 
@@ -26,20 +28,9 @@ function definite(news) {
 }
 
 export function settingsOf(job) {
-  const { prompt, model, width, height, steps, sampler } = job;
-  return {
-    prompt,
-    model,
-    width,
-    height,
-    steps,
-    sampler,
-    negative_prompt: job.negative_prompt ?? "",
-    cfg_scale: job.cfg_scale === null ? null : Number(job.cfg_scale),
-    seed: job.resolved_seed,
-    locked: true,
-    count: 1,
-  };
+  const plain = Object.fromEntries(NAMES.map((name) => [name, readable(name, job[name])]));
+  const { resolved_seed: seed, advanced_params } = job;
+  return { ...plain, advanced_params, seed, locked: true, count: 1 };
 }
 
 // The same wish with other seeds.

@@ -3,13 +3,14 @@
 import { api } from "../pingvas/js/api.js";
 import { element, find, later, setText } from "../pingvas/js/dom.js";
 import { duration, errorText, say } from "../pingvas/js/words.js";
+import { settings } from "./recipe.js";
 import { clearRefusal, showRefusal } from "./refusal.js";
 
 // The price does not depend on the words, but an empty prompt is refused.
 const ANY_PROMPT = "…";
 // A quote is asked for without the words: it knows nothing of their errors.
 const WORDS = ["prompt", "negative_prompt"];
-const MULTIPLE = 8;
+const { grid: MULTIPLE, low: SMALLEST } = settings.width;
 // What another moment may mend: no network, too many requests, a part that is away.
 const PASSING = new Set([0, 429, 502, 503, 504]);
 const AGAIN_AFTER = 5000;
@@ -140,7 +141,7 @@ export class Price {
     const height = shrink(spec.height, share);
     const others = [
       { name: "fit_steps", change: { steps }, isPossible: steps >= 1 },
-      { name: "fit_size", change: { width, height }, isPossible: Math.min(width, height) >= 64 },
+      { name: "fit_size", change: { width, height }, isPossible: Math.min(width, height) >= SMALLEST },
     ];
     const possible = others.filter((offer) => offer.isPossible);
     const fitting = possible.map(({ change }) => fits({ ...spec, ...change }, available));

@@ -3,35 +3,27 @@
 
 import { element, find, findAll, later, setText } from "../pingvas/js/dom.js";
 import { say } from "../pingvas/js/words.js";
+import { NAMES, NUMBERS, readable, samplers, settings, USUAL_SIDE } from "./recipe.js";
 import { hasShape, isNear, onGrid, sidesAround, sizeOf } from "./sizes.js";
 
-const LARGEST_SEED = 2 ** 32 - 1;
-const USUAL_SIDE = 512;
-const DEFAULTS = {
-  prompt: "",
-  negative_prompt: "",
-  count: 1,
-  steps: 20,
-  cfg_scale: 7.5,
-  sampler: "euler_a",
-  seed: null,
-  locked: false,
-};
-const NUMBERS = ["width", "height", "steps", "cfg_scale", "seed"];
+const USUAL = Object.fromEntries(NAMES.map((name) => [name, readable(name, settings[name].usual)]));
+// The first model that is offered is chosen, and the model says its size.
+const { model, width, height, ...ALIKE } = USUAL;
+const DEFAULTS = { ...ALIKE, count: 1, seed: null, locked: false, advanced_params: null };
 const SIDES = new Set(["width", "height"]);
-const OPTIONAL = new Set(["cfg_scale", "seed"]);
+const isOptional = (name) => settings[name].optional || name === "seed";
 // The server's name of a field, where it is another one.
 const KEYS = { seed: "seeds" };
-const PLAIN = ["prompt", "negative_prompt", "model", "sampler", ...NUMBERS];
 
 export class SettingsForm extends EventTarget {
   // The own side of the model for which sizes are offered.
   #native = null;
+  // What a picture was asked for besides: carried along as it is.
+  #advanced = null;
 
   constructor(form) {
     super();
     this.form = form;
-    this.samplers = JSON.parse(find("#samplers").textContent);
     this.storageKey = `pingvas.create.${document.body.dataset.user}`;
     this.longestSide = Number(form.dataset.longestSide);
     const kept = this.#kept();
@@ -39,6 +31,7 @@ export class SettingsForm extends EventTarget {
     if (!(kept.width && kept.height)) this.#resize(this.#ownSide());
     form.addEventListener("input", (event) => this.#edited(event.target));
     form.addEventListener("change", (event) => this.#settled(event.target));
+    find("#without-advanced").addEventListener("click", () => this.fill({ advanced_params: null }));
     find("#swap").addEventListener("click", () => this.#swap());
     find("#dice").addEventListener("click", () => this.#roll());
     find("#lock").addEventListener("click", () => this.#toggleLock());
@@ -51,23 +44,24 @@ export class SettingsForm extends EventTarget {
 
   get values() {
     const read = (name) => this.field(name)?.value ?? "";
-    const values = Object.fromEntries(PLAIN.map((name) => [name, read(name)]));
+    const values = Object.fromEntries(NAMES.map((name) => [name, read(name)]));
     for (const name of NUMBERS) {
       values[name] = values[name] === "" ? null : Number(values[name]);
     }
     values.count = Number(read("count"));
+    values.advanced_params = this.#advanced;
     values.locked = find("#lock").getAttribute("aria-pressed") === "true";
     return values;
   }
 
   // The body of a submission; -1 asks for a random seed.
   get spec() {
-    const { count, seed, locked, ...rest } = this.values;
+    const { count, seed, locked, advanced_params: advanced, ...rest } = this.values;
     const first = seed ?? 0;
     const seeds = Array.from({ length: count }, (_, index) =>
-      locked ? (first + index) % (LARGEST_SEED + 1) : -1,
+      locked ? (first + index) % (settings.seed.high + 1) : -1,
     );
-    return { ...rest, seeds };
+    return { ...rest, seeds, ...(advanced && { advanced_params: advanced }) };
   }
 
   // What the server would refuse, by field, in the words of this page.
@@ -80,7 +74,7 @@ export class SettingsForm extends EventTarget {
     const field = this.field(name);
     const value = this.values[name];
     if (value === null) {
-      const isWrong = field.validity.badInput || !OPTIONAL.has(name);
+      const isWrong = field.validity.badInput || !isOptional(name);
       return isWrong ? say("number_needed") : "";
     }
     const [low, high] = [Number(field.min), Number(field.max)];
@@ -94,10 +88,11 @@ export class SettingsForm extends EventTarget {
 
   // A model that is not there, or not open to the user, leaves the chosen one.
   fill(values) {
-    const { count, locked, ...plain } = values;
+    const { count, locked, advanced_params: advanced, ...plain } = values;
+    if (advanced !== undefined) this.#advanced = advanced;
     for (const [name, value] of Object.entries(plain)) {
       const field = this.field(name);
-      if (!field || !PLAIN.includes(name) || name === "sampler") continue;
+      if (!field || !NAMES.includes(name) || name === "sampler") continue;
       if (name === "model" && !this.#canUse(value)) continue;
       field.value = value ?? "";
     }
@@ -196,7 +191,7 @@ export class SettingsForm extends EventTarget {
 
   // What only mirrors other values: shape, side, sliders, the hints.
   #follow() {
-    const { width, height, steps, cfg_scale: guidance, locked } = this.values;
+    const { width, height, locked, ...values } = this.values;
     for (const radio of findAll('[name="ratio"]', this.form)) {
       radio.checked = hasShape(radio.value, { width, height });
     }
@@ -204,11 +199,21 @@ export class SettingsForm extends EventTarget {
       radio.checked = Number(radio.value) === this.#longest();
     }
     setText(find("#size-hint"), this.#sizeHint());
-    find('[data-for="steps"]').value = steps ?? 1;
-    find('[data-for="cfg_scale"]').value = guidance ?? 1;
+    for (const slider of findAll("[data-for]", this.form)) {
+      slider.value = values[slider.dataset.for] ?? slider.min;
+    }
+    this.#showAdvanced();
     this.field("seed").placeholder = locked ? "0" : say("seed_random");
     setText(find("#seed-hint"), say(locked ? "seed_locked" : "seed_free"));
     this.#keep();
+  }
+
+  // What has no field here is named, and may be taken away.
+  #showAdvanced() {
+    const { version, ...others } = this.#advanced ?? {};
+    const names = Object.keys(others);
+    find("#advanced").hidden = !names.length;
+    setText(find("#advanced span"), say("advanced", { names: names.join(", ") }));
   }
 
   #sizeHint() {
@@ -234,7 +239,7 @@ export class SettingsForm extends EventTarget {
   }
 
   #offerSamplers(chosen) {
-    const known = this.samplers[this.#model?.dataset.base] ?? [];
+    const known = samplers[this.#model?.dataset.base] ?? [];
     const options = known.map(([name, label]) => element("option", { value: name }, label));
     this.field("sampler").replaceChildren(...options);
     const fits = known.some(([name]) => name === chosen);

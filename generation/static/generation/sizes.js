@@ -1,8 +1,8 @@
 // Sizes that suit a model: by shape and longest side, around the side it was trained on.
 
-const GRID = 8;
-const SMALLEST = 64;
-const LARGEST = 2048;
+import { settings } from "./recipe.js";
+
+const { grid: GRID, low: SMALLEST, high: LARGEST } = settings.width;
 const SHARES = [0.5, 0.75, 1, 1.25, 1.5, 2];
 
 const rounded = (pixels) => Math.round(pixels / GRID) * GRID;

@@ -14,7 +14,8 @@ export function takenWords(form, values, found = OWN) {
   const isThere = !values.model || form.values.model === values.model;
   const isKnown = !values.sampler || form.values.sampler === values.sampler;
   const missed = [...found.left_out, ...(isKnown || found === OWN ? [] : ["sampler"])];
-  const taken = found.told.filter((name) => !missed.includes(name));
+  // What has no field of its own is shown by the form itself.
+  const taken = found.told.filter((name) => form.field(name) && !missed.includes(name));
   const isListed = found.dialect !== OWN.dialect || missed.length > 0;
   const sentences = [say("settings_loaded")];
   if (isListed) sentences[0] = say("settings_taken", { names: names(form, taken) });

@@ -114,7 +114,7 @@ def make_spec(model, base, **over):
         "width": 64,
         "height": 64,
         "steps": 3,
-        "guidance": 4.0,
+        "cfg_scale": 4.0,
         "sampler": "euler",
         "seeds": (11,),
         **over,

@@ -23,7 +23,7 @@ from workers.engine.samplers import SAMPLERS, sampler_names
 REQUESTS = {
     "one": {"steps": 4},
     "batch": {"steps": 3, "seeds": (1, 2, 3)},
-    "unguided": {"steps": 3, "guidance": None},
+    "unguided": {"steps": 3, "cfg_scale": None},
     "wide": {"steps": 3, "width": 96, "height": 32, "negative_prompt": "blurry"},
 }
 FILES = {

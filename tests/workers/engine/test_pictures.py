@@ -68,7 +68,7 @@ def test_every_sampler_runs_a_single_step(engine, folders, sampler):
 
 @pytest.mark.parametrize("base", BASES)
 def test_no_guidance_draws_the_unguided_picture(engine, folders, base):
-    spec = make_spec(folders[base], base, guidance=None)
+    spec = make_spec(folders[base], base, cfg_scale=None)
     assert_same(engine, folders[base], spec)
 
 
@@ -90,8 +90,8 @@ def test_a_flux_file_without_distilled_guidance_is_guided_the_classical_way(
     folders, files
 ):
     engine = Engine("cpu", companions={"flux": folders["schnell"]})
-    spec = make_spec(files["flux_comfy"], "flux", guidance=3.0)
-    free = make_spec(files["flux_comfy"], "flux", guidance=None)
+    spec = make_spec(files["flux_comfy"], "flux", cfg_scale=3.0)
+    free = make_spec(files["flux_comfy"], "flux", cfg_scale=None)
     result = run(engine, spec)
     guided, unguided = pixels(result.images), pixels(run(engine, free).images)
     assert np.abs(guided - unguided).max() > 0
@@ -107,7 +107,7 @@ def test_the_negative_prompt_changes_a_guided_picture(engine, folders):
 
 
 def test_a_negative_prompt_without_guidance_is_reported_as_ignored(engine, folders):
-    spec = make_spec(folders["sd15"], "sd15", guidance=None, negative_prompt="fish")
+    spec = make_spec(folders["sd15"], "sd15", cfg_scale=None, negative_prompt="fish")
     assert [note.code for note in run(engine, spec).notes] == [
         "negative_prompt_ignored"
     ]

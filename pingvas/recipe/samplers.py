@@ -1,8 +1,10 @@
-"""The samplers' names as people know them."""
+"""The samplers: our names, people's names, and which of them a base can use."""
 
 from __future__ import annotations
 
-SAMPLER_NAMES = {
+from collections.abc import Mapping
+
+SAMPLER_LABELS: Mapping[str, str] = {
     "euler_a": "Euler a",
     "euler": "Euler",
     "euler_karras": "Euler Karras",
@@ -26,3 +28,17 @@ SAMPLER_NAMES = {
     "lms_karras": "LMS Karras",
     "lcm": "LCM",
 }
+DIFFUSION = tuple(SAMPLER_LABELS)
+FLOW = ("euler", "dpmpp_2m", "dpmpp_2m_sde", "unipc", "lcm")
+# By base. The first of each is the one that is used when none is asked for.
+SAMPLERS: Mapping[str, tuple[str, ...]] = {
+    "sd15": DIFFUSION,
+    "sd21": DIFFUSION,
+    "sdxl": DIFFUSION,
+    "flux": FLOW,
+}
+
+
+def usual_sampler(base: str) -> str:
+    """The sampler of a base that is taken when none is asked for."""
+    return SAMPLERS[base][0]
