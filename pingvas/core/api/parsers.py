@@ -60,7 +60,6 @@ class OneFileParser(BaseParser):
         try:
             form = MultiPartParser(meta, stream, [KeepOneFile()], "utf-8")
             data, files = form.parse()
-        # A part's head may name an encoding that is none.
-        except (MultiPartParserError, LookupError) as error:
+        except MultiPartParserError as error:
             raise InvalidForm from error
         return DataAndFiles(data, files)
