@@ -9,6 +9,7 @@ from accounts.tiers import limits_for, tier_covers
 from generation.words import create_words
 from modelhub.selectors import models_for
 from pingvas.core.pages import SignedInPage
+from pingvas.core.serving.bodies import LARGEST_PICTURE
 from pingvas.recipe.recipe import script_table
 from pingvas.recipe.settings import MODEL, MOST_SEEDS, SEED, SETTINGS
 
@@ -36,5 +37,6 @@ class CreatePage(SignedInPage):
             fields={MODEL.name: MODEL, **SETTINGS, SEED.name: SEED},
             sliders=[one for one in SETTINGS.values() if one.slider],
             recipe=script_table(),
+            largest_picture=LARGEST_PICTURE,
             **kwargs,
         )

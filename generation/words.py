@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from gallery.picture_files.errors import PictureTooLarge
 from generation.failures import words_for_owners
 
 
@@ -13,7 +14,6 @@ def create_words() -> dict[str, str]:
         **_form_words(),
         **_job_words(),
         **{f"error.{code}": words for code, words in words_for_owners().items()},
-        **_file_words(),
     }
 
 
@@ -42,6 +42,10 @@ def _form_words() -> dict[str, str]:
         "settings_other_model": _(
             "Settings taken over, but {model} is not open to you: the model stays."
         ),
+        "settings_taken": _("Taken over: {names}."),
+        "settings_left_out": _("Left out: {names}."),
+        "and_more": _("{count} more"),
+        "picture_too_large": str(PictureTooLarge.message),
         "side_own": _("This model draws best at {native}."),
         "side_far": _("This model knows pictures of {native}; others come out odd."),
         "side_limit": _("Your plan ends at {side}."),
@@ -102,21 +106,4 @@ def _job_words() -> dict[str, str]:
         ),
         "notify_done": _("Your picture is done."),
         "notify_failed": _("Your picture could not be made."),
-    }
-
-
-def _file_words() -> dict[str, str]:
-    """Why a dropped file gives no settings."""
-    return {
-        "picture_no_png": _("{name} is no PNG picture. Settings are read from PNG."),
-        "picture_broken": _("{name} is damaged: its settings cannot be read."),
-        "picture_foreign": _(
-            "{name} does not say how it was made: it is not from Pingvas, or another "
-            "program saved it anew."
-        ),
-        "picture_other_version": _(
-            "{name} was made by another version of Pingvas, whose settings are not "
-            "known here."
-        ),
-        "picture_too_large": _("{name} is larger than any picture of Pingvas."),
     }

@@ -92,7 +92,8 @@ CONNECTIONS_PER_ADDRESS = env_int("CONNECTIONS_PER_ADDRESS", 256, minimum=1)
 SOCKETS_PER_ADDRESS = env_int("SOCKETS_PER_ADDRESS", 128, minimum=1)
 SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 16, minimum=1)
 # Under way in one web process, half for bodies and half for answers: a quarter more of
-# it in memory. At the least, an address's eighth of a half is the largest body.
+# it in memory. At the least, an address's eighth of a half is the largest JSON; below
+# 161, its quarter of a half does not hold the largest picture.
 SPOOL_BYTES = env_int("SPOOL_MEGABYTES", 256, minimum=16) * 1024 * 1024
 SPOOL_ROOT = env_str("SPOOL_ROOT", "") or None
 # Refused before a thread is taken, by path: `pingvas.core.serving.bodies`.

@@ -3,9 +3,11 @@ from __future__ import annotations
 from django.urls import path
 
 from generation.api import views
+from generation.api.picture_settings import PictureSettingsView
 
 app_name = "generation-api"
 urlpatterns = [
+    path("images/settings", PictureSettingsView.as_view(), name="picture-settings"),
     path("jobs", views.JobsView.as_view(), name="jobs"),
     path("jobs/quote", views.QuoteView.as_view(), name="quote"),
     path("jobs/<uuid:job_id>", views.JobView.as_view(), name="job"),

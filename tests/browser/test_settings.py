@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect
 
 from gallery.metadata import png_chunks
 from modelhub.models import AIModel, BaseModel, ModelType
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.serving.bodies import LARGEST_PICTURE
+from tests.gallery.picture_files import image_bytes, png, with_comment
 
 pytestmark = pytest.mark.browser
 
@@ -28,9 +27,10 @@ SETTINGS = {
     "seed": 4_000_000_000,
 }
 # Drops a file on the page as a file manager would.
-DROP = """([name, bytes]) => {
+# `content`: its bytes, or only how many.
+DROP = """([name, content]) => {
   const data = new DataTransfer();
-  data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  data.items.add(new File([new Uint8Array(content)], name, { type: "image/png" }));
   for (const kind of ["dragover", "drop"]) {
     const event = { bubbles: true, cancelable: true, dataTransfer: data };
     document.querySelector("#jobs").dispatchEvent(new DragEvent(kind, event));
@@ -59,14 +59,8 @@ def page(enter, person, models):
     return enter(person, "/create")
 
 
-def png(chunks=None, form="PNG"):
-    file = io.BytesIO()
-    Image.new("RGB", (8, 8), "red").save(file, form, pnginfo=chunks)
-    return file.getvalue()
-
-
 def own_png(**settings):
-    return png(png_chunks(SETTINGS | settings))
+    return image_bytes("PNG", pnginfo=png_chunks(SETTINGS | settings))
 
 
 def drop(page, content, name="star.png"):
@@ -145,24 +139,56 @@ def test_values_that_make_no_sense_are_left_out(page):
     expect(page.locator("#seed")).to_have_value("")
     expect(page.locator("#cfg_scale")).to_have_value("7.5")
     expect(page.locator("#sampler")).to_have_value("euler_a")
+    expect(page.locator(".toast")).to_have_text(
+        "Taken over: Model · Prompt · Leave out · Height. "
+        "Left out: Width · Steps · Guidance · Sampler · Seed."
+    )
 
 
-def foreign_chunk():
-    chunks = PngInfo()
-    chunks.add_text("parameters", "a star\nSteps: 20, Sampler: Euler, CFG scale: 7")
-    return chunks
+FOREIGN = (
+    "작은 별\nSteps: 9, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5, "
+    'Size: 96x64, Model: dreams_v8, Clip skip: 2, Lora hashes: "a: 1, b: 2"'
+)
 
 
-def other_version():
-    chunks = PngInfo()
-    chunks.add_text("pingvas_metadata", json.dumps(SETTINGS | {"version": 99}))
-    return chunks
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_of_another_program_is_read_and_what_it_lacks_is_said(page, form):
+    comment = b"UNICODE\0" + FOREIGN.encode("utf-16-be")
+    is_png = form == "PNG"
+    drop(page, png(parameters=FOREIGN) if is_png else with_comment(form, comment))
+    expect(page.locator("#prompt")).to_have_value("작은 별")
+    expect(page.locator("#steps")).to_have_value("9")
+    expect(page.locator("#cfg_scale")).to_have_value("5")
+    expect(page.locator("#sampler")).to_have_value("dpmpp_2m_karras")
+    expect(page.locator("#model")).to_have_value("tiny")
+    expect(page.locator("#lock")).to_have_attribute("aria-pressed", "false")
+    assert size(page) == ["96", "64"]
+    expect(page.locator(".toast")).to_have_text(
+        "Settings taken over, but dreams_v8 is not open to you: the model stays. "
+        "Left out: Clip skip · Lora hashes."
+    )
+
+
+def test_a_picture_that_is_too_large_is_not_sent(page):
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.evaluate(DROP, ["large.png", LARGEST_PICTURE + 1])
+    refusal = page.locator("#refusal")
+    expect(refusal).to_have_text("large.png: This picture is larger than 20 MB.")
+    assert not [url for url in sent if url.endswith("/images/settings")]
+
+
+def test_a_picture_that_is_as_large_as_may_be_is_sent(page):
+    page.evaluate(DROP, ["large.png", LARGEST_PICTURE])
+    expect(page.locator("#refusal")).to_contain_text("large.png: This is no PNG")
 
 
 WRONG = {
-    "no PNG picture": lambda: png(form="WEBP"),
-    "does not say how it was made": lambda: png(foreign_chunk()),
-    "another version of Pingvas": lambda: png(other_version()),
+    "no PNG picture": lambda: image_bytes("GIF"),
+    "does not say how it was made": png,
+    "another version of Pingvas": lambda: png(
+        pingvas_metadata=json.dumps(SETTINGS | {"version": 99})
+    ),
     "is damaged": lambda: own_png().replace("별".encode(), "달".encode()),
     "damaged": lambda: own_png()[:-20],
 }

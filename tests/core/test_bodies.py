@@ -20,6 +20,7 @@ from pingvas.core.serving.bodies import (
     LARGEST_BODIES,
     LARGEST_FORM,
     LARGEST_JSON,
+    LARGEST_PICTURE,
     largest_body,
 )
 from pingvas.core.serving.holds import LARGEST_IN_MEMORY, Store
@@ -125,6 +126,8 @@ async def post_to(
         ("/api/v1/jobs", LARGEST_JSON),
         ("/webhooks/billing", LARGEST_FORM),
         ("/api/v1/uploads", LARGEST_JSON),
+        ("/api/v1/images", LARGEST_JSON),
+        ("/api/v1/images/settings", LARGEST_PICTURE + LARGEST_FORM),
         ("*", LARGEST_FORM),
     ],
 )
@@ -258,8 +261,8 @@ async def test_an_address_that_holds_all_it_can_leaves_the_others_room(
     forever = itertools.cycle(clients)
     async with all_held(application, forever, 200_000) as (count, refused):
         assert refused.status == 503
-        # An eighth of eight megabytes in files, and of two in memory.
-        assert count == 5 + 1
+        # A quarter of eight megabytes in files, and an eighth of two in memory.
+        assert count == 10 + 1
         for client in ("198.51.100.1", "2001:db8:0:1::1"):
             # As large as may be, there and back again.
             other = await post_to(application, Sender(b"x" * MEGABYTE), client=client)

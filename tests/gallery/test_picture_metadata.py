@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import zlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image as PillowImage
-from PIL.PngImagePlugin import PngInfo
 
-from gallery.metadata import (
-    A1111_CHUNK,
-    OWN_CHUNK,
-    a1111_parameters,
-    read_a1111_parameters,
-)
-from gallery.picture_files import (
-    LARGEST_FILE,
-    LONGEST_CHUNK,
+from gallery.metadata import A1111_CHUNK, OWN_CHUNK, a1111_parameters
+from gallery.picture_files.errors import (
     NoPictureSettings,
+    PictureDamaged,
+    PictureOfOtherVersion,
+    PictureTooLarge,
     PictureUnreadable,
-    read_picture_settings,
 )
-from pingvas.recipe.samplers import DIFFUSION
+from gallery.picture_files.parts import LONGEST_TEXT, MOST_PARTS
+from gallery.picture_files.reading import read_picture
+from pingvas.core.errors import PingvasError
+from pingvas.core.serving.bodies import LARGEST_PICTURE
+from tests.gallery.picture_files import chunk, crafted, image_bytes, png
 from tests.gallery.pictures import METADATA, encoded
 
 SETTINGS = (
@@ -50,53 +49,44 @@ PROMPTS = [
 ]
 
 
-def png(**chunks):
-    """A PNG with these text chunks."""
-    info = PngInfo()
-    for name, text in chunks.items():
-        info.add_text(name, text)
-    return image_bytes("PNG", pnginfo=info)
+def read(content):
+    return read_picture(io.BytesIO(content))
 
 
-def image_bytes(form, size=(8, 8), **options):
-    out = io.BytesIO()
-    PillowImage.new("RGB", size).save(out, form, **options)
-    return out.getvalue()
+def own(record):
+    return png(**{OWN_CHUNK: record})
 
 
 def expected(**over):
     return {name: (METADATA | over)[name] for name in SETTINGS}
 
 
+def text_chunk(kind, name, rest):
+    return chunk(kind, name.encode() + b"\0" + rest)
+
+
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_every_setting_comes_back_from_our_own_picture(prompt):
-    over = {"prompt": prompt, "negative_prompt": prompt[::-1]}
-    found = read_picture_settings(encoded(**over).master)
-    assert vars(found) == expected(**over)
-
-
-def test_guidance_that_was_not_used_comes_back_as_none():
-    assert read_picture_settings(encoded(cfg_scale=None).master).cfg_scale is None
+    over = {"prompt": prompt, "negative_prompt": prompt[::-1], "cfg_scale": None}
+    said = read(encoded(**over).master)
+    assert (said.dialect, said.values, said.unknown) == (
+        "pingvas",
+        expected(**over),
+        (),
+    )
 
 
 def test_the_record_names_its_version_whatever_the_metadata_says():
     with PillowImage.open(io.BytesIO(encoded(version=99).master)) as picture:
-        own = json.loads(picture.info[OWN_CHUNK])
-    assert own == {**METADATA, "version": 1}
+        found = json.loads(picture.info[OWN_CHUNK])
+    assert found == {**METADATA, "version": 1}
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_every_setting_comes_back_from_the_a1111_text(prompt):
     over = {"prompt": prompt, "negative_prompt": "흐림, low\nquality"}
-    content = png(**{A1111_CHUNK: a1111_parameters(METADATA | over)})
-    assert vars(read_picture_settings(content)) == expected(**over)
-
-
-@pytest.mark.parametrize("sampler", DIFFUSION)
-def test_every_sampler_has_a_name_that_a1111_knows_and_we_read_back(sampler):
-    text = a1111_parameters(METADATA | {"sampler": sampler})
-    assert read_a1111_parameters(text)["sampler"] == sampler
-    assert f"Sampler: {sampler}" not in text
+    said = read(png(**{A1111_CHUNK: a1111_parameters(METADATA | over)}))
+    assert (said.dialect, said.values, said.unknown) == ("a1111", expected(**over), ())
 
 
 def test_the_a1111_text_is_what_its_readers_expect():
@@ -109,84 +99,92 @@ def test_the_a1111_text_is_what_its_readers_expect():
     )
 
 
-def test_a_text_written_by_a1111_itself_is_understood():
-    text = (
-        "masterpiece, <lora:x:0.8>\nNegative prompt: bad hands\nworst\n"
-        "Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 12, Size: 512x768, "
-        'Model hash: 6ce0161689, Model: v1-5, Lora hashes: "x: 1f, y: 2e", Version: 1.6'
-    )
-    found = read_a1111_parameters(text)
-    assert found == {
-        "prompt": "masterpiece, <lora:x:0.8>",
-        "negative_prompt": "bad hands\nworst",
-        "model": "v1-5",
-        "width": 512,
-        "height": 768,
-        "steps": 28,
-        "cfg_scale": 7.0,
-        "sampler": "dpmpp_2m_karras",
-        "seed": 12,
-    }
+TEXT = "별, café\nSteps: 20, Sampler: Euler, Seed: 7"
+PACKED = zlib.compress(TEXT.encode())
 
 
-def test_a_text_without_settings_is_all_prompt():
-    found = read_a1111_parameters("a cat: the film, a dog")
-    assert (found["prompt"], found["steps"]) == ("a cat: the film, a dog", None)
+@pytest.mark.parametrize(
+    ("kind", "rest"),
+    [
+        (b"tEXt", TEXT.encode()),
+        (b"zTXt", b"\0" + PACKED),
+        (b"iTXt", b"\0\0\0\0" + TEXT.encode()),
+        (b"iTXt", b"\0\0ko\0words\0" + TEXT.encode()),
+        (b"iTXt", b"\1\0\0\0" + PACKED),
+    ],
+)
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_text_is_read_from_every_kind_of_chunk_wherever_it_stands(kind, rest, where):
+    text = text_chunk(kind, A1111_CHUNK, rest)
+    content = crafted(text) if where == "before" else crafted(after=[text])
+    assert read(content).values["prompt"] == "별, café"
+
+
+def test_our_own_record_counts_before_a1111s_text():
+    text = text_chunk(b"tEXt", A1111_CHUNK, TEXT.encode())
+    record = text_chunk(b"tEXt", OWN_CHUNK, json.dumps(METADATA).encode())
+    assert read(crafted(text, record)).values["seed"] == METADATA["seed"]
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG"])
 def test_a_picture_of_others_says_nothing(form):
     with pytest.raises(NoPictureSettings):
-        read_picture_settings(image_bytes(form))
+        read(image_bytes(form))
 
 
 @pytest.mark.parametrize("form", ["GIF", "BMP", "TIFF", "PDF", "ICO"])
 def test_other_formats_are_never_opened(form):
     with pytest.raises(PictureUnreadable):
-        read_picture_settings(image_bytes(form, size=(32, 32)))
+        read(image_bytes(form, size=(32, 32)))
 
 
 def test_a_file_too_large_to_look_at_is_refused_unopened():
-    with pytest.raises(PictureUnreadable):
-        read_picture_settings(encoded().master + b"\0" * LARGEST_FILE)
+    with pytest.raises(PictureTooLarge):
+        read(encoded().master + b"\0" * LARGEST_PICTURE)
 
 
-def chunk(kind, body):
-    check = zlib.crc32(kind + body)
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
+@pytest.mark.parametrize("size", [(100_000, 100_000), (2**31 - 1, 2**31 - 1), (0, 5)])
+def test_pixels_are_not_looked_at_however_many_there_are(size):
+    record = text_chunk(b"tEXt", OWN_CHUNK, json.dumps(METADATA).encode())
+    assert read(crafted(record, size=size)).values["seed"] == METADATA["seed"]
 
 
-def crafted(*chunks, size=(8, 8)):
-    """A PNG's beginning with these chunks, as somebody might write it by hand."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0))
-    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 200))
-    start = b"\x89PNG\r\n\x1a\n"
-    return start + header + b"".join(chunks) + pixels + chunk(b"IEND", b"")
+def bombs(count, kind):
+    packed = zlib.compress(b"a" * 50_000_000)
+    rest = {b"zTXt": b"\0" + packed, b"iTXt": b"\1\0\0\0" + packed}[kind]
+    return [text_chunk(kind, A1111_CHUNK, rest)] * count
 
 
-@pytest.mark.parametrize("size", [(10_000, 10_000), (2**31 - 1, 2**31 - 1), (0, 5)])
-def test_a_bomb_of_pixels_is_refused(size):
-    with pytest.raises(PictureUnreadable):
-        read_picture_settings(crafted(size=size))
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_of_a_bomb_of_text_no_more_is_made_than_is_kept(monkeypatch, kind):
+    made = []
 
+    class Watched:
+        def __init__(self):
+            self._stream = inflater()
 
-def test_a_bomb_of_text_is_refused():
-    bomb = OWN_CHUNK.encode() + b"\0\0" + zlib.compress(b"a" * 100_000_000)
-    with pytest.raises((PictureUnreadable, NoPictureSettings)):
-        read_picture_settings(crafted(chunk(b"zTXt", bomb)))
+        def decompress(self, content, most):
+            made.append(len(found := self._stream.decompress(content, most)))
+            return found
 
-
-def test_a_chunk_longer_than_any_of_ours_is_not_parsed():
-    record = json.dumps({**METADATA, "filler": "x" * LONGEST_CHUNK})
+    content, inflater = crafted(*bombs(50, kind)), zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", Watched)
     with pytest.raises(NoPictureSettings):
-        read_picture_settings(png(**{OWN_CHUNK: record}))
+        read(content)
+    assert made == [LONGEST_TEXT + 1]
 
 
-def test_chunks_after_the_pixels_cost_no_decoding():
-    text = chunk(b"tEXt", OWN_CHUNK.encode() + b"\0" + json.dumps(METADATA).encode())
-    content = crafted()
+def test_a_text_longer_than_any_of_ours_is_not_parsed():
+    record = json.dumps({**METADATA, "filler": "x" * LONGEST_TEXT})
     with pytest.raises(NoPictureSettings):
-        read_picture_settings(content[:-12] + text + content[-12:])
+        read(own(record))
+
+
+def test_all_texts_together_have_a_length():
+    most = "x" * (LONGEST_TEXT - 20)
+    texts = {OWN_CHUNK: most, A1111_CHUNK: "a\nSteps: 1, Seed: 2, Size: 8x8"}
+    with pytest.raises(NoPictureSettings):
+        read(png(**texts))
 
 
 @pytest.mark.parametrize(
@@ -208,57 +206,85 @@ def test_chunks_after_the_pixels_cost_no_decoding():
 )
 def test_a_record_that_is_none_is_no_record(record):
     with pytest.raises(NoPictureSettings):
-        read_picture_settings(png(**{OWN_CHUNK: record}))
+        read(own(record))
+
+
+@pytest.mark.parametrize("version", [99, 0, "1", None, True, 1.0])
+def test_a_record_of_another_version_is_not_guessed_at(version):
+    record = json.dumps(METADATA | {"version": version})
+    with pytest.raises(PictureOfOtherVersion):
+        read(own(record))
+    # What stands beside it for all programs is still understood.
+    texts = {OWN_CHUNK: record, A1111_CHUNK: a1111_parameters(METADATA)}
+    assert read(png(**texts)).dialect == "a1111"
+
+
+def test_fields_that_the_record_has_besides_are_handed_on():
+    record = json.dumps(METADATA | {"version": 1, "flavour": "sweet"})
+    assert read(own(record)).values == expected() | {"flavour": "sweet"}
+
+
+def test_a_picture_cut_anywhere_is_damaged():
+    whole = encoded().master
+    for length in range(8, len(whole), 13):
+        with pytest.raises(PictureDamaged):
+            read(whole[:length])
+
+
+def test_a_text_that_fails_its_sum_is_damaged():
+    whole = encoded().master
+    with pytest.raises(PictureDamaged):
+        read(whole.replace("별".encode(), "달".encode()))
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    "content",
     [
-        ("negative_prompt", 5),
-        ("negative_prompt", "x" * 4001),
-        ("negative_prompt", "a\0b"),
-        ("negative_prompt", "\ud800"),
-        ("width", -1),
-        ("width", True),
-        ("width", "512"),
-        ("height", 10**30),
-        ("steps", 1.5),
-        ("steps", None),
-        ("cfg_scale", float("nan")),
-        ("cfg_scale", float("inf")),
-        ("cfg_scale", 0.5),
-        ("cfg_scale", "7"),
-        ("sampler", {"a": 1}),
-        ("sampler", "x" * 51),
-        ("seed", 2**32),
-        ("seed", -1),
-        ("model", []),
+        crafted(*[chunk(b"teSt", b"")] * MOST_PARTS),
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IEND", b""),
+        crafted(chunk(b"iTXt", OWN_CHUNK.encode() + b"\0")),
+        crafted(chunk(b"iTXt", OWN_CHUNK.encode() + b"\0\0\0\0\0\xff")),
+        crafted(chunk(b"iTXt", OWN_CHUNK.encode() + b"\0\1\0\0\0not packed")),
+        crafted(chunk(b"zTXt", OWN_CHUNK.encode() + b"\0\0not packed")),
+        crafted(b"\xff\xff\xff\xfftEXt"),
     ],
+    ids=range(7),
 )
-def test_a_value_out_of_range_counts_as_not_said(name, value):
-    record = json.dumps(METADATA | {name: value})
-    found = read_picture_settings(png(**{OWN_CHUNK: record}))
-    assert not getattr(found, name)
-    assert found.prompt == METADATA["prompt"]
+def test_a_file_that_lies_about_its_parts_is_damaged(content):
+    with pytest.raises(PictureDamaged):
+        read(content)
 
 
-@pytest.mark.parametrize("step", range(0, 400, 7))
-def test_a_picture_cut_anywhere_is_refused_and_nothing_else_happens(step):
-    whole = encoded().master
+STARTS = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x20\0\0\0WEBP"]
+
+
+@given(st.sampled_from(STARTS), st.binary(max_size=200))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_are_never_more_than_refused(start, rest):
     try:
-        found = read_picture_settings(whole[: len(whole) * step // 400])
-    except (PictureUnreadable, NoPictureSettings):
+        read(start + rest)
+    except PingvasError:
         return
-    # The chunks stand before the pixels: they are whole where only pixels lack.
-    assert vars(found) == expected()
 
 
-def test_broken_bytes_are_never_more_than_refused():
-    whole = bytearray(encoded().master)
-    for place in range(0, min(len(whole), 900), 3):
-        broken = bytearray(whole)
-        broken[place] ^= 0x5A
-        try:
-            read_picture_settings(bytes(broken))
-        except (PictureUnreadable, NoPictureSettings):
-            continue
+@given(st.integers(0, 2_000), st.integers(0, 255))
+@settings(max_examples=150, deadline=None)
+def test_a_wrong_byte_anywhere_is_never_more_than_refused(place, value):
+    broken = bytearray(encoded().master)
+    broken[place % len(broken)] = value
+    try:
+        read(bytes(broken))
+    except PingvasError:
+        return
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(SETTINGS), st.text(max_size=50) | st.integers() | st.none()
+    )
+)
+@settings(max_examples=50, deadline=None)
+def test_whatever_is_written_is_read_back(over):
+    record = METADATA | over | {"prompt": "a"}
+    content = own(json.dumps(record, ensure_ascii=False))
+    assert read(content).values == {name: record[name] for name in SETTINGS}

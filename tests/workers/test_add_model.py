@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
@@ -15,7 +16,7 @@ from gallery.models import Image
 from gallery.object_stores.base import StorageUnavailable
 from gallery.object_stores.local import LocalStore
 from gallery.objects import object_store
-from gallery.picture_files import read_picture_settings
+from gallery.picture_files.reading import read_picture
 from generation.models import GenerationJob
 from generation.services.submit import submit_jobs
 from modelhub.models import AIModel
@@ -293,6 +294,6 @@ def test_a_model_switched_off_takes_no_new_jobs_and_finishes_the_queued(
         image = Image.objects.get(job_id=queued.id)
     # The picture itself names the weights that made it.
     content = b"".join(object_store().read(image.s3_key))
-    assert read_picture_settings(content).prompt == "작은 별"
+    assert read_picture(io.BytesIO(content)).values["prompt"] == "작은 별"
     digest = inspect_model(folder).sha256
     assert f"Model hash: {digest[:10]}, Model: tiny".encode() in content

@@ -8,6 +8,7 @@ import { takePictures } from "./picture_drop.js";
 import { Price } from "./price.js";
 import { clearRefusal, showRefusal } from "./refusal.js";
 import { SettingsForm } from "./settings_form.js";
+import { takenWords } from "./taken_words.js";
 
 const form = find("#settings");
 const settings = new SettingsForm(form);
@@ -86,12 +87,19 @@ function showReason(error) {
   }
 }
 
-function takeOver(values) {
+function takeOver(values, found) {
   settings.fill({ advanced_params: null, ...values });
-  const isThere = !values.model || settings.values.model === values.model;
-  toast(say(isThere ? "settings_loaded" : "settings_other_model", values), { seconds: 4 });
+  const { text, seconds } = takenWords(settings, values, found);
+  toast(text, { seconds });
   find("#prompt").focus();
   find("#prompt").scrollIntoView({ block: "center" });
+}
+
+// What a file does not tell stays, but for words to leave out, and the seed's lock.
+function takeFromFile({ settings: { seeds, ...said }, ...found }) {
+  const told = seeds ? { ...said, seed: seeds[0] } : said;
+  const values = { negative_prompt: "", ...told, count: 1, locked: Boolean(seeds) };
+  takeOver(values, { ...found, told: Object.keys(told) });
 }
 
 async function takeFromGallery(id, isLocked = true) {
@@ -128,4 +136,4 @@ feed.start();
 price.readBalance();
 price.ask();
 takeFromAddress();
-takePictures({ onFile: takeOver, onOwn: takeFromGallery });
+takePictures({ onFile: takeFromFile, onOwn: takeFromGallery });

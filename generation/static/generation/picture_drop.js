@@ -1,14 +1,14 @@
 // Settings from a picture: dropped anywhere on the page, or chosen by a button.
 
+import { api, ApiError } from "../pingvas/js/api.js";
 import { find } from "../pingvas/js/dom.js";
-import { say } from "../pingvas/js/words.js";
-import { PictureError, readSettings } from "./png_settings.js";
+import { errorText, say } from "../pingvas/js/words.js";
 import { clearRefusal, showRefusal } from "./refusal.js";
 
 const OWN_PICTURE = /^\/gallery\/([0-9a-f-]{36})$/;
 const LINK = "text/uri-list";
 
-// `onFile` takes the settings of a file, `onOwn` the id of a picture of the gallery.
+// `onFile` takes what the server reads in a file, `onOwn` the id of a picture of the gallery.
 export function takePictures({ onFile, onOwn }) {
   const veil = find("#drop");
   const chooser = find("#picture-file");
@@ -49,15 +49,36 @@ function ownPicture(address) {
   return origin === location.origin ? (OWN_PICTURE.exec(pathname)?.[1] ?? null) : null;
 }
 
+// What was asked last counts, whichever answer comes last.
+let turns = 0;
+
 async function take(file, onFile) {
   if (!file) return;
+  turns += 1;
+  const turn = turns;
   try {
-    const settings = await readSettings(file);
+    const found = await read(file);
+    if (turn !== turns) return;
     clearRefusal("picture");
-    onFile(settings);
+    onFile(found);
   } catch (error) {
-    if (!(error instanceof PictureError)) throw error;
-    showRefusal("picture", say(error.code, { name: file.name }));
-    find("#refusal").scrollIntoView({ block: "nearest" });
+    if (!(error instanceof ApiError)) throw error;
+    if (turn === turns) refuse(file, error);
   }
+}
+
+async function read(file) {
+  if (file.size > Number(find("#picture-file").dataset.largest)) {
+    throw new ApiError(0, { code: "picture_too_large", message: say("picture_too_large") });
+  }
+  // What cannot be read, as a folder, is no picture.
+  const content = await file.arrayBuffer().catch(() => new ArrayBuffer(0));
+  const form = new FormData();
+  form.append("file", new Blob([content]), file.name);
+  return api.post("images/settings", form);
+}
+
+function refuse(file, error) {
+  showRefusal("picture", `${file.name}: ${errorText(error)}`);
+  find("#refusal").scrollIntoView({ block: "nearest" });
 }

@@ -96,7 +96,8 @@ def _refusals(
         yield "400", "`ambiguous_length`"
         yield "408", "`request_too_slow`"
         yield "413", "`request_too_large`"
-        yield "415", "`unsupported_media_type`: bodies are JSON."
+        kinds = " or ".join(operation["requestBody"]["content"])
+        yield "415", f"`unsupported_media_type`: bodies are {kinds}."
     yield "406", "`not_acceptable`: answers are JSON."
     yield "429", "`too_many_requests`, `too_many_connections`: see Retry-After."
     yield "503", "`service_unavailable`, `too_busy`: nothing was changed."

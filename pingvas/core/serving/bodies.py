@@ -14,10 +14,13 @@ from pingvas.core.serving.pace import ClientGone, Pace
 KILOBYTE = 1024
 LARGEST_FORM = 64 * KILOBYTE
 LARGEST_JSON = 1024 * KILOBYTE
+LARGEST_PICTURE = 20 * 1024 * KILOBYTE
 
 # The first that begins the path counts. A route that takes more than those beside it
 # has a line of its own, which comes with the route: before, strangers would use it.
 LARGEST_BODIES = (
+    # A picture in a form.
+    ("/api/v1/images/settings", LARGEST_PICTURE + LARGEST_FORM),
     ("/api/", LARGEST_JSON),
     ("/", LARGEST_FORM),
 )

@@ -62,7 +62,8 @@ class Store:
     """Where one process holds bytes.
 
     shares: one taker may have one part of so many, in memory and in files, but in files
-    always `largest`, so that the largest of what is held here finds room.
+    `largest`, so that the largest of what is held here finds room, unless that is more
+    than a quarter.
     folder: of the files, which have no name and end with the process; None: the
     system's own for temporary files.
     """
@@ -77,7 +78,7 @@ class Store:
         folder: str | None = None,
     ) -> None:
         self.memory = Budget(memory, memory // shares)
-        self.files = Budget(files, max(files // shares, largest))
+        self.files = Budget(files, max(files // shares, min(largest, files // 4)))
         self.folder = folder
         self.disk = ThreadPoolExecutor(4, thread_name_prefix="disk")
 

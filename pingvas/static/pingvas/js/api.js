@@ -1,4 +1,5 @@
-// The REST API as the pages use it: JSON in and out, one kind of error.
+// The REST API as the pages use it: JSON (or a form with a file) in, JSON out, one kind of
+// error.
 
 const UNREACHABLE = "unreachable";
 
@@ -23,13 +24,15 @@ function csrfToken() {
 async function send(method, path, body, { key, ...options } = {}) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  // A form says itself where its parts end.
+  const isJson = body !== undefined && !(body instanceof FormData);
+  if (isJson) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   try {
     return await fetch(`/api/v1/${path}`, {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: isJson ? JSON.stringify(body) : body,
       ...options,
     });
   } catch (error) {
