@@ -12,12 +12,12 @@ from gallery.selectors import access_image, images_for
 from pingvas.core.api.pagination import KeyPagination
 from pingvas.core.pages import GrowingPage, SignedInPage
 from pingvas.recipe.samplers import SAMPLER_LABELS
-from pingvas.recipe.settings import PROMPTS, SETTINGS
+from pingvas.recipe.settings import PROMPTS, SETTINGS, SIDES
 
 PICTURES = 30
 # About as many as a first look shows: the others load as they come near.
 EAGER_PICTURES = 12
-SHOWN_ELSEWHERE = (*PROMPTS, "width", "height")
+SHOWN_ELSEWHERE = (*PROMPTS, *SIDES)
 
 
 class GalleryPage(GrowingPage):

@@ -36,6 +36,7 @@ from pingvas.core.staff_admin import (
     tier_name,
 )
 from pingvas.core.staff_words import in_words
+from pingvas.recipe.settings import ADVANCED_PARAMS, PROMPTS, SETTINGS, SIDES
 
 CANCEL_JOB: dict[str, Any] = {
     "title": _("Cancel this job?"),
@@ -109,12 +110,10 @@ class GenerationJobAdmin(ReadOnlyAdmin[GenerationJob]):
             {
                 "classes": ["tab"],
                 "fields": (
-                    "prompt",
-                    "negative_prompt",
+                    *PROMPTS,
                     "size",
-                    "steps",
-                    "cfg_scale",
-                    "sampler",
+                    *(name for name in SETTINGS if name not in (*PROMPTS, *SIDES)),
+                    ADVANCED_PARAMS,
                     "asked_seed",
                     "resolved_seed",
                 ),

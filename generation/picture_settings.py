@@ -8,7 +8,6 @@ from typing import Any, BinaryIO
 
 from gallery.picture_files.reading import Dialect, read_picture
 from pingvas.recipe.recipe import is_storable, sift
-from pingvas.recipe.samplers import SAMPLER_LABELS
 from pingvas.recipe.settings import PLACES, SEED
 
 SEEDS = "seeds"
@@ -38,8 +37,6 @@ def read_picture_settings(file: BinaryIO) -> PictureSettings:
         if not isinstance(value, str) or value.strip()
     }
     settings, _ = sift(told)
-    if settings.get("sampler", "euler") not in SAMPLER_LABELS:
-        del settings["sampler"]
     # What is None, and is no setting, says nothing.
     missed = [name for name in told if name not in settings and told[name] is not None]
     if SEED.name in settings:

@@ -18,6 +18,7 @@ from pingvas.recipe.settings import (
     RANDOM_SEED,
     SEED,
     SETTINGS,
+    SIDES,
     USUAL_SIDE,
     Setting,
     Settings,
@@ -82,7 +83,7 @@ class Recipe(Settings):
             "sampler": self._sampler_problem(base),
             "seeds": self._seeds_problem(),
         }
-        for name in ("width", "height"):
+        for name in SIDES:
             if found[name] is None and getattr(self, name) > longest_side:
                 found[name] = Problem("side_over", {"side": longest_side})
         deep = advanced.problems_of(self.advanced_params)

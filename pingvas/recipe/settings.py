@@ -7,10 +7,12 @@ One table of the plain settings, each of which has a column; everything else tra
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any, Literal
+
+from pingvas.recipe.samplers import SAMPLER_LABELS
 
 Number = Decimal | float
 Kind = Literal["string", "integer", "number"]
@@ -24,6 +26,7 @@ MOST_SEEDS = 8
 USUAL_SIDE = 512
 ADVANCED_PARAMS = "advanced_params"
 PROMPTS = ("prompt", "negative_prompt")
+SIDES = ("width", "height")
 # Behind the point of a number, in its column as well.
 PLACES = 2
 
@@ -39,7 +42,8 @@ class Setting:
 
     low, high: both allowed; for a text, its characters. grid: a value is a multiple of
     it. usual: what is taken when nothing is said; `required` settings have none.
-    optional: None switches it off. slider: the part of the range that a slider covers,
+    optional: None switches it off. names: of a text that is one of them, or empty for
+    the usual one. slider: the part of the range that a slider covers,
     and its grid.
     """
 
@@ -51,6 +55,7 @@ class Setting:
     usual: Any = None
     required: bool = False
     optional: bool = False
+    names: Collection[str] = ()
     label: str = ""
     help: str = ""
     slider: tuple[int, Number] | None = None
@@ -60,11 +65,15 @@ class Setting:
         if value is None:
             return self.optional
         if self.kind == "string":
-            return isinstance(value, str) and self.low <= len(value) <= self.high
+            return isinstance(value, str) and self._reads(value)
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return False
         # Not a number is neither above nor below anything.
         return self.low <= value <= self.high and self._fits(value)
+
+    def _reads(self, text: str) -> bool:
+        is_known = not self.names or not text or text in self.names
+        return self.low <= len(text) <= self.high and is_known
 
     def _fits(self, value: Number) -> bool:
         if self.kind == "number":
@@ -113,6 +122,7 @@ class Settings:
         0,
         50,
         usual="",
+        names=SAMPLER_LABELS,
         label=_("Sampler"),
         help="empty: the usual one of the model's base",
     )
