@@ -204,3 +204,18 @@ def test_a_file_without_our_settings_says_why(page):
     expect(page.locator("#prompt")).to_have_value("kept")
     drop(page, own_png())
     expect(refusal).to_be_hidden()
+
+
+def test_what_the_form_has_no_field_for_is_named_carried_and_left_out(page):
+    advanced = {"version": 1, "clip_skip": 2}
+    drop(page, own_png(advanced_params=advanced))
+    besides = page.locator("#advanced")
+    expect(besides).to_contain_text("Besides: clip_skip")
+    with page.expect_request("**/api/v1/jobs") as sent:
+        page.click("#generate")
+    assert sent.value.post_data_json["advanced_params"] == advanced
+    besides.get_by_role("button").click()
+    expect(besides).to_be_hidden()
+    with page.expect_request("**/api/v1/jobs") as sent:
+        page.click("#generate")
+    assert "advanced_params" not in sent.value.post_data_json
