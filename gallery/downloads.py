@@ -7,10 +7,11 @@ from typing import BinaryIO
 from django.utils.text import slugify
 
 from gallery.models import Image
-from gallery.object_stores.base import ObjectMissing
-from gallery.object_stores.local import LocalStore
-from gallery.object_stores.local_links import LinkExpired, read_download
-from gallery.objects import object_store, thumbnail_key
+from pingvas.core.storage.base import ObjectMissing
+from pingvas.core.storage.keys import thumbnail_key
+from pingvas.core.storage.local import LocalStore
+from pingvas.core.storage.local_links import LinkExpired, read_download
+from pingvas.core.storage.stores import object_store
 
 LINK_SECONDS = 300
 # A thumbnail's weight, many times over: what is read into memory has an end.

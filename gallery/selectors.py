@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from gallery.models import Image
-from gallery.objects import IMAGES
 from pingvas.core.errors import NotFound
+from pingvas.core.storage.keys import IMAGES
 
 
 def images_for(user: User) -> QuerySet[Image]:

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from gallery.models import Image
-from gallery.objects import object_store, thumbnail_key
 from pingvas.core.errors import NotFound, PingvasError
+from pingvas.core.storage.keys import thumbnail_key
+from pingvas.core.storage.stores import object_store
 
 log = logging.getLogger(__name__)
 

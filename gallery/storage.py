@@ -18,8 +18,9 @@ from django.conf import settings
 from PIL import Image as PillowImage
 
 from gallery.metadata import png_chunks
-from gallery.objects import IMAGES, object_store, thumbnail_key
 from gallery.services import StoredPicture
+from pingvas.core.storage.keys import IMAGES, thumbnail_key
+from pingvas.core.storage.stores import object_store
 
 THUMBNAIL_SIDE = 384
 THUMBNAIL_QUALITY = 82

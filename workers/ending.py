@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import Error, InterfaceError, OperationalError
 
-from gallery.object_stores.base import StorageUnavailable
 from gallery.services import StoredPicture
 from gallery.storage import EncodedPicture, encode_picture, store_picture
 from generation.models import GenerationJob
@@ -26,6 +25,7 @@ from generation.services.lifecycle import (
 )
 from generation.services.progress import report_status
 from generation.services.schedule import start_free_phase
+from pingvas.core.storage.base import StorageUnavailable
 from workers.engine.errors import EngineError, Stopped
 from workers.engine.specs import PassResult, Timings
 from workers.finishing import StepClock

@@ -28,10 +28,10 @@ from gallery.downloads import (
     thumbnail_etag,
 )
 from gallery.models import Image
-from gallery.object_stores.base import ObjectMissing, StorageUnavailable
 from gallery.selectors import access_image, images_for
 from gallery.services import delete_image
 from pingvas.core.api.schema import errors
+from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
 
 # A picture never changes, but it may be deleted: a day, and only its owner's browser.
 THUMBNAIL_CACHING = "private, max-age=86400, immutable"

@@ -7,11 +7,11 @@ from uuid import uuid4
 from PIL import Image as PillowImage
 
 from gallery.models import Image
-from gallery.objects import thumbnail_key
 from gallery.services import record_image
 from gallery.storage import encode_picture, store_picture
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.storage.keys import thumbnail_key
 
 METADATA = {
     "prompt": '작은 별, "quoted"\nsecond line: a cat',

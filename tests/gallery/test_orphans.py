@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from gallery import orphans
 from gallery.models import Image
-from gallery.object_stores.base import StorageUnavailable
-from gallery.objects import thumbnail_key
 from gallery.orphans import StoreOfAnotherDatabase, remove_orphans
 from gallery.services import delete_image
 from gallery.storage import store_picture
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.storage.base import StorageUnavailable
+from pingvas.core.storage.keys import thumbnail_key
 from pingvas.schedule import SCHEDULE, Daily
 from tests.gallery.pictures import encoded, is_there, make_image, make_job, objects_of
 

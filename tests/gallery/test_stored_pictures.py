@@ -9,11 +9,12 @@ from uuid import uuid4
 import pytest
 
 from gallery.models import Image
-from gallery.object_stores.base import StorageUnavailable
-from gallery.objects import object_store, thumbnail_key
 from gallery.services import record_image
 from gallery.storage import store_picture
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.storage.base import StorageUnavailable
+from pingvas.core.storage.keys import thumbnail_key
+from pingvas.core.storage.stores import object_store
 from tests.gallery.pictures import content, encoded, make_job
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from storages.backends.s3 import S3Storage
 
-from gallery.object_stores.base import (
+from pingvas.core.storage.base import (
     CHUNK,
     PAGE,
     ObjectMissing,

@@ -17,19 +17,19 @@ from django.urls import reverse
 from django.utils._os import safe_join
 from django.utils.http import urlencode
 
-from gallery.object_stores.base import (
+from pingvas.core.private_files import (
+    close_folder,
+    make_private_folder,
+    private_opener,
+)
+from pingvas.core.storage.base import (
     CHUNK,
     PAGE,
     ObjectMissing,
     StorageUnavailable,
     StoredObject,
 )
-from gallery.object_stores.local_links import sign_download
-from pingvas.core.private_files import (
-    close_folder,
-    make_private_folder,
-    private_opener,
-)
+from pingvas.core.storage.local_links import sign_download
 
 
 class LocalStore:

@@ -1,0 +1,18 @@
+"""The object store that the settings name: for pictures and for checkpoints."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+
+from pingvas.core.storage.base import ObjectStore
+from pingvas.core.storage.local import LocalStore
+
+
+def object_store() -> ObjectStore:
+    if settings.STORAGE_BACKEND == "s3":
+        # Imported here: local files do without Amazon's libraries.
+        from pingvas.core.storage.s3 import S3Store
+
+        return S3Store(default_storage)
+    return LocalStore(settings.MEDIA_ROOT)
