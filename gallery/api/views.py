@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
@@ -15,7 +15,6 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -23,13 +22,13 @@ from accounts.authentication import UserRequest
 from gallery.api.serializers import ImageSerializer
 from gallery.downloads import (
     download_link,
-    open_linked_file,
     read_thumbnail,
     thumbnail_etag,
 )
 from gallery.models import Image
 from gallery.selectors import access_image, images_for
 from gallery.services import delete_image
+from pingvas.core.api.binary import BinaryView
 from pingvas.core.api.schema import errors
 from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
 
@@ -66,18 +65,6 @@ class ImageView(APIView):
         """Remove a picture for good. Its job and what it cost stay on record."""
         delete_image(user_id=request.user.id, image_id=image_id)
         return Response(status=204)
-
-
-class BinaryView(APIView):
-    """Answers bytes whatever the client says it accepts; refusals stay JSON."""
-
-    def perform_content_negotiation(
-        self,
-        request: Request,
-        force: bool = True,
-    ) -> Any:
-        # The framework names the parameter, and passes it as it likes.
-        return super().perform_content_negotiation(request, force=True)
 
 
 class ThumbnailView(BinaryView):
@@ -122,19 +109,3 @@ class DownloadView(BinaryView):
         link = download_link(access_image(request.user, image_id))
         headers = {"Location": link, "Cache-Control": "private, no-store"}
         return HttpResponse(status=302, headers=headers)
-
-
-class FileView(BinaryView):
-    """Where the links to local files lead. The token is all that is asked for."""
-
-    authentication_classes = ()
-    permission_classes = ()
-
-    @extend_schema(exclude=True)
-    def get(self, request: UserRequest) -> FileResponse:
-        file, name = open_linked_file(request.query_params.get("token", ""))
-        response = FileResponse(
-            file, as_attachment=True, filename=name, content_type="image/png"
-        )
-        response["Cache-Control"] = "private, no-store"
-        return response

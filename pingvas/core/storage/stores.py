@@ -7,6 +7,7 @@ from django.core.files.storage import default_storage
 
 from pingvas.core.storage.base import ObjectStore
 from pingvas.core.storage.local import LocalStore
+from pingvas.core.storage.local_links import LinkExpired
 
 
 def object_store() -> ObjectStore:
@@ -16,3 +17,11 @@ def object_store() -> ObjectStore:
 
         return S3Store(default_storage)
     return LocalStore(settings.MEDIA_ROOT)
+
+
+def local_store() -> LocalStore:
+    """The folder; LinkExpired where there is none: its links lead nowhere any more."""
+    store = object_store()
+    if not isinstance(store, LocalStore):
+        raise LinkExpired
+    return store
