@@ -30,6 +30,7 @@ from gallery.selectors import access_image, images_for
 from gallery.services import delete_image
 from pingvas.core.api.binary import BinaryView
 from pingvas.core.api.schema import errors
+from pingvas.core.db.unit_of_work import end_unit_of_work
 from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
 
 # A picture never changes, but it may be deleted: a day, and only its owner's browser.
@@ -86,6 +87,7 @@ class ThumbnailView(BinaryView):
         etag = thumbnail_etag(image)
         response = get_conditional_response(request._request, etag=etag)
         if response is None:
+            end_unit_of_work()
             response = HttpResponse(read_thumbnail(image), content_type="image/webp")
         response["ETag"] = etag
         response["Cache-Control"] = THUMBNAIL_CACHING
@@ -106,6 +108,8 @@ class DownloadView(BinaryView):
     )
     def get(self, request: UserRequest, image_id: UUID) -> HttpResponse:
         """The full picture, with its settings inside, to be saved as a file."""
-        link = download_link(access_image(request.user, image_id))
+        image = access_image(request.user, image_id)
+        end_unit_of_work()
+        link = download_link(image)
         headers = {"Location": link, "Cache-Control": "private, no-store"}
         return HttpResponse(status=302, headers=headers)

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from pingvas.core.api.binary import BinaryView
+from pingvas.core.db.unit_of_work import end_unit_of_work
 from pingvas.core.storage.base import content_type_of
 from pingvas.core.storage.local_links import read_download
 from pingvas.core.storage.stores import local_store
@@ -21,6 +22,7 @@ class FileView(BinaryView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> FileResponse:
         key, name = read_download(request.query_params.get("token", ""))
+        end_unit_of_work()
         response = FileResponse(
             local_store().open(key),
             as_attachment=True,
