@@ -28,7 +28,7 @@ class StoredPicture:
     width: int
     height: int
     format: str
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] | None
 
 
 def record_image(*, job_id: UUID, user_id: UUID, picture: StoredPicture) -> Image:

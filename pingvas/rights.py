@@ -56,7 +56,7 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
         ANALYST: (
             "SELECT (id, user_id, job_id, s3_bucket, s3_key, thumbnail_url, width,"
             " height, file_size, format, is_public, view_count, metadata, created_at,"
-            " sha256)"
+            " sha256, origin)"
         ),
     },
     "boards": {WEB: KEEP, SERVICE: KEEP, ANALYST: READ},

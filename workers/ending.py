@@ -155,7 +155,7 @@ class Ending:
         """None when the job was cancelled while the store was away."""
         try:
             return save_patiently(
-                lambda: store_picture(encoded, user_id=job.user_id, job_id=job.id),
+                lambda: store_picture(encoded, user_id=job.user_id, source_id=job.id),
                 self._store,
                 on_wait=self._prolong,
                 may_wait=lambda: self._may_wait(job.id),

@@ -26,7 +26,7 @@ from gallery.downloads import (
     thumbnail_etag,
 )
 from gallery.models import Image
-from gallery.selectors import access_image, images_for
+from gallery.selectors import access_image, gallery_of
 from gallery.services import delete_image
 from pingvas.core.api.binary import BinaryView
 from pingvas.core.api.schema import errors
@@ -49,7 +49,7 @@ class ImagesView(ListAPIView[Image]):
     serializer_class = ImageSerializer
 
     def get_queryset(self) -> Any:
-        return images_for(self.request.user)
+        return gallery_of(self.request.user)
 
 
 class ImageView(APIView):

@@ -49,7 +49,7 @@ def make_job(user, **over):
 def make_image(user, colour="red", **over) -> Image:
     """A picture of `user`: a job, two objects and a row."""
     job = make_job(user)
-    picture = store_picture(encoded(colour, **over), user_id=user.id, job_id=job.id)
+    picture = store_picture(encoded(colour, **over), user_id=user.id, source_id=job.id)
     with acting_as(SERVICE):
         return record_image(job_id=job.id, user_id=user.id, picture=picture)
 

@@ -40,7 +40,7 @@ def tomorrow(monkeypatch):
 
 def orphan(user_id=None):
     """What a worker leaves that died between the object and the row."""
-    return store_picture(encoded(), user_id=user_id or uuid4(), job_id=uuid4()).key
+    return store_picture(encoded(), user_id=user_id or uuid4(), source_id=uuid4()).key
 
 
 def test_only_old_objects_without_a_row_are_removed(alice, store, tomorrow):
@@ -168,7 +168,8 @@ from uuid import UUID
 from gallery.storage import store_picture
 from tests.gallery.pictures import encoded
 
-picture = store_picture(encoded(), user_id=UUID(sys.argv[1]), job_id=UUID(sys.argv[2]))
+user_id, job_id = (UUID(each) for each in sys.argv[1:])
+picture = store_picture(encoded(), user_id=user_id, source_id=job_id)
 print(picture.key, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -23,7 +23,7 @@ def keys(store):
 
 
 def test_a_stored_picture_is_what_its_record_says(store, settings):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     picture = store_picture(encoded(), **ours)
     body = content(store, picture.key)
     assert hashlib.sha256(body).hexdigest() == picture.sha256
@@ -34,7 +34,7 @@ def test_a_stored_picture_is_what_its_record_says(store, settings):
 
 
 def test_the_same_attempt_twice_is_one_object_that_is_whole(store):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     picture = store_picture(encoded(), **ours)
     # What a crash of an older writer could have left under this very key.
     store.put(picture.key, b"half", content_type="image/png")
@@ -45,7 +45,7 @@ def test_the_same_attempt_twice_is_one_object_that_is_whole(store):
 
 
 def test_attempts_that_store_at_once_leave_one_whole_object(store):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     picture = encoded()
     with ThreadPoolExecutor(6) as pool:
         stored = list(pool.map(lambda _: store_picture(picture, **ours), range(6)))
@@ -55,7 +55,7 @@ def test_attempts_that_store_at_once_leave_one_whole_object(store):
 
 
 def test_other_pixels_never_replace_a_stored_picture(store):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     first = store_picture(encoded("red"), **ours)
     second = store_picture(encoded("blue"), **ours)
     assert first.key != second.key
@@ -68,7 +68,7 @@ def test_a_failed_upload_leaves_no_row(alice, use_s3):
     job = make_job(alice)
 
     def store_and_record():
-        picture = store_picture(encoded(), user_id=alice.id, job_id=job.id)
+        picture = store_picture(encoded(), user_id=alice.id, source_id=job.id)
         record_image(job_id=job.id, user_id=alice.id, picture=picture)
 
     with acting_as(SERVICE):
@@ -79,7 +79,7 @@ def test_a_failed_upload_leaves_no_row(alice, use_s3):
 
 @pytest.mark.django_db
 def test_a_master_is_only_there_together_with_its_thumbnail(local_store, monkeypatch):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     whole = type(local_store).put
 
     def cut_at_the_master(store, key, *args, **kwargs):
