@@ -6,6 +6,7 @@ from gallery.api import views
 
 app_name = "gallery-api"
 urlpatterns = [
+    path("uploads", views.UploadsView.as_view(), name="uploads"),
     path("images", views.ImagesView.as_view(), name="images"),
     path("images/<uuid:image_id>", views.ImageView.as_view(), name="image"),
     path(

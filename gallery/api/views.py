@@ -28,10 +28,21 @@ from gallery.downloads import (
 from gallery.models import Image
 from gallery.selectors import access_image, gallery_of
 from gallery.services import delete_image
+from gallery.upload_files import (
+    UploadAnimated,
+    UploadBroken,
+    UploadNotAPicture,
+    UploadsBusy,
+    UploadTooManyPixels,
+)
+from gallery.uploads import upload_picture
 from pingvas.core.api.binary import BinaryView
 from pingvas.core.api.schema import errors
 from pingvas.core.db.unit_of_work import end_unit_of_work
+from pingvas.core.errors import InvalidRequest
+from pingvas.core.serving.bodies import LARGEST_PICTURE
 from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
+from pingvas.core.uploads import FileTooLarge, OneFileView
 
 # A picture never changes, but it may be deleted: a day, and only its owner's browser.
 THUMBNAIL_CACHING = "private, max-age=86400, immutable"
@@ -50,6 +61,42 @@ class ImagesView(ListAPIView[Image]):
 
     def get_queryset(self) -> Any:
         return gallery_of(self.request.user)
+
+
+class UploadsView(OneFileView):
+    largest_file = LARGEST_PICTURE
+
+    @extend_schema(
+        operation_id="upload_picture",
+        tags=["images"],
+        request={
+            "multipart/form-data": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "format": "binary"}},
+                "required": ["file"],
+            }
+        },
+        responses={
+            201: ImageSerializer,
+            200: OpenApiResponse(ImageSerializer, "You have this picture already."),
+            **errors(
+                *(InvalidRequest, UploadNotAPicture, UploadTooManyPixels),
+                *(UploadAnimated, UploadBroken, FileTooLarge),
+                *(UploadsBusy, StorageUnavailable),
+            ),
+        },
+    )
+    def post(self, request: UserRequest) -> Response:
+        """Bring a picture of your own: PNG, JPEG or WebP.
+
+        At most 20 MB and 40 megapixels. What is kept is upright and in sRGB, and says
+        nothing of what the file said besides: neither place nor camera nor settings.
+        """
+        content = self.read_file(request)
+        end_unit_of_work()
+        upload = upload_picture(user_id=request.user.id, content=content)
+        status = 201 if upload.is_new else 200
+        return Response(ImageSerializer(upload.image).data, status=status)
 
 
 class ImageView(APIView):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from accounts.tokens import issue_tokens
 from gallery.api import views
 from pingvas.core.storage import stores
 from tests.core.storage.hanging import a_hanging_store
 from tests.database import admin_connection
+from tests.gallery.files import photo, saved
 from tests.gallery.pictures import make_image
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 REQUESTS = {
-    "a thumbnail": ("GET", "/thumbnail", 404),
-    "a deletion": ("DELETE", "", 204),
+    "a thumbnail": ("GET", "/images/{}/thumbnail", 404),
+    "a deletion": ("DELETE", "/images/{}", 204),
+    "an upload": ("POST", "/uploads", 404),
 }
 # By its locks: the activity of those who serve people is not kept. Every transaction
 # that has asked anything holds its own virtual id.
@@ -41,7 +45,8 @@ def ask(user, method, path):
     token = issue_tokens(user=user).access
     client = Client(headers={"Authorization": f"Bearer {token}"})
     try:
-        return client.generic(method, path).status_code
+        form = encode_multipart(BOUNDARY, {"file": io.BytesIO(saved(photo()))})
+        return client.generic(method, path, form, MULTIPART_CONTENT).status_code
     finally:
         connection.close()
 
@@ -62,7 +67,7 @@ def transactions_while_it_hangs(use_s3, user, method, path):
 def test_a_store_that_hangs_leaves_no_connection_in_a_transaction(
     alice, image, use_s3, method, path, status
 ):
-    path = f"/api/v1/images/{image.id}{path}"
+    path = f"/api/v1{path.format(image.id)}"
     seen = transactions_while_it_hangs(use_s3, alice, method, path)
     assert seen == (0, status)
 
