@@ -72,6 +72,7 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
         SERVICE: "SELECT, INSERT, UPDATE",
         ANALYST: READ,
     },
+    "job_inputs": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "generation_workers": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "model_speeds": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "queue_shares": {SERVICE: KEEP, ANALYST: READ},

@@ -27,6 +27,7 @@ PRIVATE = {
     "credit_holds",
     "idempotency_keys",
     "queue_shares",
+    "job_inputs",
     "token_families",
 }
 _PRIVATE = re.compile(rf'"({"|".join(sorted(PRIVATE))})"')

@@ -169,6 +169,10 @@ def an_image(person: Person) -> Row:
     }
 
 
+def a_job_input(person: Person) -> Row:
+    return {"job_id": person.spare_job, "image_id": person.image, "role": "init"}
+
+
 def a_board(person: Person) -> Row:
     return {
         "id": uuid4(),
@@ -275,6 +279,13 @@ PRIVATE = {
     ),
     "images": Private(
         an_image, "share_token = NULL", references={"user_id": _id, "job_id": _job}
+    ),
+    "job_inputs": Private(
+        a_job_input,
+        "position = 1",
+        references={"job_id": _job, "image_id": _image},
+        shared={"image_id": _public_image},
+        key="job_id",
     ),
     "boards": Private(
         a_board,
