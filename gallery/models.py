@@ -182,3 +182,35 @@ class BoardImage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image_id} on {self.board_id}"
+
+
+class PictureStorage(models.Model):
+    """Bytes that a user's pictures take, as of the last folding of the deltas."""
+
+    user = OneToOneField(settings.AUTH_USER_MODEL, "CASCADE", primary_key=True)
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        db_table = "picture_storage"
+
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes of {self.user_id}"
+
+
+class PictureStorageDelta(models.Model):
+    """What a statement changed of it; triggers on `images` write these, and only they.
+
+    One row counter for a user would be a lock that all their jobs wait for.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    # No foreign key: it would lock the user's row. Whoever is gone is left out.
+    user_id = models.UUIDField()
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        db_table = "picture_storage_deltas"
+        indexes = [Index(fields=["user_id"], name="idx_picture_storage_deltas_user")]
+
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes of {self.user_id}"

@@ -11,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from accounts.models import User
 from gallery.models import Image, Origin
 from gallery.services import StoredPicture, image_row, remove_objects
 from gallery.storage import store_picture
 from gallery.upload_files import prepare_upload
+from gallery.usage import refuse_full_storage
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.errors import ServiceUnavailable
 
@@ -30,19 +32,20 @@ class Upload:
     is_new: bool
 
 
-def upload_picture(*, user_id: UUID, content: bytes) -> Upload:
+def upload_picture(*, user: User, content: bytes) -> Upload:
     """Keep the picture in `content` for the user; equal bytes are one picture.
 
     Takes seconds and waits for the store: not to be called within a transaction.
-    Raises what `prepare_upload` raises, and StorageUnavailable.
+    Raises what `prepare_upload` raises, StorageFull, and StorageUnavailable.
     """
     encoded = prepare_upload(content)
     image_id = uuid4()
-    known = _find(user_id, encoded.sha256)
+    known = _find(user.id, encoded.sha256)
     if known is not None:
         return Upload(known, is_new=False)
-    stored = store_picture(encoded, user_id=user_id, source_id=image_id)
-    image = _insert_or_find(image_id, user_id, stored)
+    refuse_full_storage(user, more=len(encoded.master))
+    stored = store_picture(encoded, user_id=user.id, source_id=image_id)
+    image = _insert_or_find(image_id, user.id, stored)
     if image.id != image_id:
         remove_objects(stored.key)
     return Upload(image, is_new=image.id == image_id)

@@ -72,6 +72,18 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
         SERVICE: "SELECT, INSERT, UPDATE",
         ANALYST: READ,
     },
+    # Triggers write the deltas, with their owner's rights.
+    "picture_storage": {
+        WEB: READ,
+        SERVICE: "SELECT, INSERT, UPDATE",
+        ANALYST: READ,
+    },
+    "picture_storage_deltas": {
+        WEB: READ,
+        # To lock is to update, as PostgreSQL sees it.
+        SERVICE: "SELECT, UPDATE, DELETE",
+        ANALYST: READ,
+    },
     "job_inputs": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "generation_workers": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "model_speeds": {WEB: READ, SERVICE: KEEP, ANALYST: READ},

@@ -28,6 +28,8 @@ PRIVATE = {
     "idempotency_keys",
     "queue_shares",
     "job_inputs",
+    "picture_storage",
+    "picture_storage_deltas",
     "token_families",
 }
 _PRIVATE = re.compile(rf'"({"|".join(sorted(PRIVATE))})"')

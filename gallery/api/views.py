@@ -36,6 +36,7 @@ from gallery.upload_files import (
     UploadTooManyPixels,
 )
 from gallery.uploads import upload_picture
+from gallery.usage import StorageFull
 from pingvas.core.api.binary import BinaryView
 from pingvas.core.api.schema import errors
 from pingvas.core.db.unit_of_work import end_unit_of_work
@@ -82,7 +83,7 @@ class UploadsView(OneFileView):
             **errors(
                 *(InvalidRequest, UploadNotAPicture, UploadTooManyPixels),
                 *(UploadAnimated, UploadBroken, FileTooLarge),
-                *(UploadsBusy, StorageUnavailable),
+                *(StorageFull, UploadsBusy, StorageUnavailable),
             ),
         },
     )
@@ -94,7 +95,7 @@ class UploadsView(OneFileView):
         """
         content = self.read_file(request)
         end_unit_of_work()
-        upload = upload_picture(user_id=request.user.id, content=content)
+        upload = upload_picture(user=request.user, content=content)
         status = 201 if upload.is_new else 200
         return Response(ImageSerializer(upload.image).data, status=status)
 

@@ -155,9 +155,7 @@ def test_what_was_deleted_may_be_brought_again(client, alice, store):
 
 def upload_together(user, count=8):
     """What many requests with the same bytes were answered."""
-    return run_together(
-        [partial(upload_picture, user_id=user.id, content=PICTURE)] * count
-    )
+    return run_together([partial(upload_picture, user=user, content=PICTURE)] * count)
 
 
 def all_come_too_late(monkeypatch):
@@ -211,7 +209,7 @@ def test_control_without_the_unique_index_there_would_be_several(
 def test_an_upload_that_dies_before_its_row_leaves_what_the_sweep_removes(
     alice, store, tomorrow, monkeypatch
 ):
-    kept = upload_picture(user_id=alice.id, content=saved(photo(), "JPEG")).image
+    kept = upload_picture(user=alice, content=saved(photo(), "JPEG")).image
     made = make_image(alice)
 
     def die(*args):
@@ -219,7 +217,7 @@ def test_an_upload_that_dies_before_its_row_leaves_what_the_sweep_removes(
 
     monkeypatch.setattr(uploads, "_insert_or_find", die)
     with pytest.raises(KeyboardInterrupt):
-        upload_picture(user_id=alice.id, content=saved(photo(), "WEBP"))
+        upload_picture(user=alice, content=saved(photo(), "WEBP"))
     done = orphans.remove_orphans()
     assert (done.seen, done.orphans) == (6, 2)
     for image in (kept, made):

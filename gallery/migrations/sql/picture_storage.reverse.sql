@@ -1,0 +1,14 @@
+DROP TRIGGER images_bytes_moved ON images;
+DROP TRIGGER images_bytes_old ON images;
+DROP TRIGGER images_bytes_new ON images;
+DROP FUNCTION count_moved_picture_bytes();
+DROP FUNCTION count_old_picture_bytes();
+DROP FUNCTION count_new_picture_bytes();
+DROP POLICY picture_storage_deltas_select_own ON picture_storage_deltas;
+DROP POLICY picture_storage_deltas_readonly ON picture_storage_deltas;
+DROP POLICY picture_storage_deltas_service ON picture_storage_deltas;
+ALTER TABLE picture_storage_deltas DISABLE ROW LEVEL SECURITY;
+DROP POLICY picture_storage_select_own ON picture_storage;
+DROP POLICY picture_storage_readonly ON picture_storage;
+DROP POLICY picture_storage_service ON picture_storage;
+ALTER TABLE picture_storage DISABLE ROW LEVEL SECURITY;
