@@ -154,7 +154,8 @@ def _plain(picture: PillowImage.Image) -> PillowImage.Image:
     if picture.mode.startswith("I"):
         picture, profile = _eight_bits(picture), None
     if not picture.has_transparency_data:
-        return _in_srgb(picture, profile)
+        has_palette = picture.mode == "P"
+        return _in_srgb(picture.convert("RGB") if has_palette else picture, profile)
     if picture.mode != "RGBA":
         picture = picture.convert("RGBA")
     alpha = picture.getchannel("A")
@@ -170,6 +171,8 @@ def _plain(picture: PillowImage.Image) -> PillowImage.Image:
 def _eight_bits(picture: PillowImage.Image) -> PillowImage.Image:
     """Of 16 bits of grey; `convert` alone would make all but the darkest white."""
     wide = picture.convert("I")
+    # The grey that is not to be seen, if one is named, has other values now.
+    wide.info.clear()
     return wide.point(lambda grey: grey * (1 / 257) + 0.5).convert("L")
 
 

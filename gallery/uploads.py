@@ -17,7 +17,7 @@ from gallery.services import StoredPicture, image_row, remove_objects
 from gallery.storage import store_picture
 from gallery.upload_files import prepare_upload
 from gallery.usage import refuse_full_storage
-from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.errors import ServiceUnavailable
 
 # An equal picture may come and go again between the look and the row.
@@ -52,7 +52,7 @@ def upload_picture(*, user: User, content: bytes) -> Upload:
 
 
 def _find(user_id: UUID, sha256: str) -> Image | None:
-    with acting_as(SERVICE):
+    with acting_as(user_actor(user_id)):
         return Image.objects.filter(
             user_id=user_id, sha256=sha256, origin=Origin.UPLOADED
         ).first()

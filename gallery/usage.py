@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.tiers import limits_for
-from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.errors import PingvasError
 
 FOLDED_AT_ONCE = 10_000
@@ -50,7 +50,7 @@ class StorageFull(PingvasError):
 
 def picture_bytes_of(user_id: UUID) -> int:
     """Bytes of the masters of all of the user's pictures."""
-    with acting_as(SERVICE), connection.cursor() as cursor:
+    with acting_as(user_actor(user_id)), connection.cursor() as cursor:
         cursor.execute(_USED, {"user": user_id})
         return int(cursor.fetchone()[0])
 

@@ -172,6 +172,11 @@ def test_grey_of_sixteen_bits_keeps_its_shades():
     assert len(np.unique(pixels)) == 256
 
 
+def test_grey_of_sixteen_bits_that_hides_a_shade_is_a_picture():
+    grey = opened(files.deep_grey())
+    assert decoded(saved(grey, transparency=700)).size == grey.size
+
+
 def test_colour_of_sixteen_bits_is_the_same_in_eight():
     assert decoded(files.deep_colour()).getpixel((9, 9)) == (128, 0, 0)
 
@@ -190,6 +195,8 @@ def test_a_profile_is_applied_before_it_is_dropped():
     swapped = decoded(saved(red, icc_profile=files.swapped_profile())).getpixel((0, 0))
     assert plain == (255, 0, 0)
     assert swapped[2] > 200 > 60 > swapped[0]
+    few = saved(red.quantize(4), icc_profile=files.swapped_profile())
+    assert decoded(few).getpixel((0, 0)) == swapped
 
 
 @pytest.mark.parametrize("profile", [b"x", b"\0" * 200, files.swapped_profile()[:300]])

@@ -10,6 +10,7 @@ from django.test import Client
 
 from gallery import orphans, uploads
 from gallery.models import Image
+from gallery.upload_files import UploadsBusy
 from gallery.uploads import upload_picture
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.serving.bodies import LARGEST_PICTURE
@@ -39,7 +40,7 @@ def client(alice):
 @pytest.fixture(autouse=True)
 def without_queue(monkeypatch):
     """As many as the tests send at once."""
-    turns = Turns(4, 100, busy=uploads.ServiceUnavailable, seconds=60)
+    turns = Turns(4, 100, busy=UploadsBusy, seconds=60)
     monkeypatch.setattr("gallery.upload_files.turns", lambda: turns)
 
 
