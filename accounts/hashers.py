@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from threading import Semaphore
 
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.utils.translation import gettext_lazy as _
 
 from pingvas.core.errors import ServiceUnavailable
+from pingvas.core.turns import Turns
 
 SECONDS_TO_WAIT = 2.0
 
@@ -23,38 +21,12 @@ class HashingBusy(ServiceUnavailable):
     message = _("Many people are signing in right now. Try again in a few seconds.")
 
 
-class Turns:
-    """So many at once inside `turn()`, so many more waiting; the rest is refused.
-
-    A hash takes memory and a core, and whoever waits for one takes a thread: strangers
-    send as many as they like.
-    """
-
-    def __init__(self, running: int, waiting: int) -> None:
-        self._running = Semaphore(running)
-        self._here = Semaphore(running + waiting)
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        with _held(self._here, 0), _held(self._running, SECONDS_TO_WAIT):
-            yield
-
-
-@contextmanager
-def _held(places: Semaphore, seconds: float) -> Iterator[None]:
-    if not places.acquire(timeout=seconds):
-        raise HashingBusy(retry_after=int(SECONDS_TO_WAIT))
-    try:
-        yield
-    finally:
-        places.release()
-
-
 @cache
 def turns() -> Turns:
     """This process's own: at most half of its threads are busy with passwords."""
     running = settings.PASSWORD_HASHES_AT_ONCE
-    return Turns(running, max(settings.WEB_THREADS // 2 - running, 0))
+    waiting = max(settings.WEB_THREADS // 2 - running, 0)
+    return Turns(running, waiting, busy=HashingBusy, seconds=SECONDS_TO_WAIT)
 
 
 class Argon2Hasher(Argon2PasswordHasher):

@@ -20,6 +20,7 @@ class Tier(models.TextChoices):
     ENTERPRISE = "enterprise"
 
 
+GIGABYTE = 10**9
 PAID_TIERS = [tier for tier in Tier if tier != Tier.FREE]
 
 
@@ -33,6 +34,7 @@ class TierLimits:
     longest_side: pixels.
     submissions: per ten minutes.
     external_api: whether external image models may be used.
+    picture_bytes: that stored pictures may take; None is agreed by contract.
     """
 
     priority: int
@@ -42,28 +44,34 @@ class TierLimits:
     longest_side: int
     submissions: int
     external_api: bool
+    picture_bytes: int | None
 
 
 _TABLE = {
     Tier.FREE: TierLimits(
         priority=10, monthly_credits=300, running=1, waiting=2,
         longest_side=1024, submissions=10, external_api=False,
+        picture_bytes=2 * GIGABYTE,
     ),
     Tier.STARTER: TierLimits(
         priority=25, monthly_credits=3_000, running=2, waiting=10,
         longest_side=1536, submissions=30, external_api=True,
+        picture_bytes=20 * GIGABYTE,
     ),
     Tier.PRO: TierLimits(
         priority=50, monthly_credits=12_000, running=4, waiting=30,
         longest_side=2048, submissions=60, external_api=True,
+        picture_bytes=100 * GIGABYTE,
     ),
     Tier.STUDIO: TierLimits(
         priority=75, monthly_credits=40_000, running=8, waiting=100,
         longest_side=2048, submissions=120, external_api=True,
+        picture_bytes=400 * GIGABYTE,
     ),
     Tier.ENTERPRISE: TierLimits(
         priority=100, monthly_credits=None, running=16, waiting=500,
         longest_side=2048, submissions=600, external_api=True,
+        picture_bytes=None,
     ),
 }  # fmt: skip
 

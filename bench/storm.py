@@ -214,7 +214,7 @@ def _prepare() -> tuple[str, str]:
     from django.contrib import auth
 
     from accounts.services import sign_up
-    from gallery.object_stores.local import LocalStore
+    from pingvas.core.storage.local import LocalStore
 
     root = Path(settings.MEDIA_ROOT)
     (root / KEY).parent.mkdir(parents=True, exist_ok=True)

@@ -24,8 +24,13 @@ from pingvas.core.staff_admin import (
 class ImageAdmin(ReadOnlyAdmin[Image]):
     """People's pictures are private: staff remove one that was reported, unseen."""
 
-    list_display = ("when", "user", "size", "weight", "kind", "is_public")
-    list_filter = (("format", ChoicesFilter), "is_public", "created_at")
+    list_display = ("when", "user", "size", "weight", "kind", "came", "is_public")
+    list_filter = (
+        ("origin", ChoicesFilter),
+        ("format", ChoicesFilter),
+        "is_public",
+        "created_at",
+    )
     list_select_related = ("user",)
     ordering = ("-created_at",)
     search_ids = ("id", "user_id", "job_id")
@@ -34,7 +39,7 @@ class ImageAdmin(ReadOnlyAdmin[Image]):
             None,
             {
                 "fields": (
-                    *("created_at", "user", "job", "size", "weight", "kind"),
+                    *("created_at", "user", "job", "size", "weight", "kind", "came"),
                     *("is_public", "view_count"),
                 )
             },
@@ -50,10 +55,11 @@ class ImageAdmin(ReadOnlyAdmin[Image]):
             },
         ),
     )
-    readonly_fields = ("size", "weight", "kind")
+    readonly_fields = ("size", "weight", "kind", "came")
     when = moment("created_at")
     weight = file_weight("file_size", _("File"))
     kind = choice("format", _("format"))
+    came = choice("origin", _("origin"))
 
     @admin.display(description=_("Size"))
     def size(self, image: Image) -> str:

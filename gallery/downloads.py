@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
-
 from django.utils.text import slugify
 
 from gallery.models import Image
-from gallery.object_stores.base import ObjectMissing
-from gallery.object_stores.local import LocalStore
-from gallery.object_stores.local_links import LinkExpired, read_download
-from gallery.objects import object_store, thumbnail_key
+from pingvas.core.storage.base import ObjectMissing
+from pingvas.core.storage.keys import thumbnail_key
+from pingvas.core.storage.stores import object_store
 
 LINK_SECONDS = 300
 # A thumbnail's weight, many times over: what is read into memory has an end.
@@ -22,15 +19,6 @@ def download_link(image: Image) -> str:
     return object_store().download_link(
         image.s3_key, file_name=file_name(image), seconds=LINK_SECONDS
     )
-
-
-def open_linked_file(token: str) -> tuple[BinaryIO, str]:
-    """The local file of a link, and its name for saving; LinkExpired, ObjectMissing."""
-    key, name = read_download(token)
-    store = object_store()
-    if not isinstance(store, LocalStore):
-        raise LinkExpired
-    return store.open(key), name
 
 
 def file_name(image: Image) -> str:

@@ -25,6 +25,19 @@ class ImageFormat(models.TextChoices):
     WEBP = "webp"
 
 
+class Origin(models.TextChoices):
+    """How a picture came here; `mask` and `control` are inputs of jobs alone."""
+
+    GENERATED = "generated"
+    UPLOADED = "uploaded"
+    MASK = "mask"
+    CONTROL = "control"
+
+
+# What the gallery shows.
+SHOWN = (Origin.GENERATED.value, Origin.UPLOADED.value)
+
+
 class Image(models.Model):
     """A finished picture. The bytes live in the object store under `s3_key`."""
 
@@ -50,6 +63,12 @@ class Image(models.Model):
     view_count = models.IntegerField(default=0, db_default=0)
     metadata = models.JSONField(null=True, blank=True)
     sha256 = models.CharField(max_length=64, null=True, blank=True)
+    origin = models.CharField(
+        max_length=10,
+        choices=Origin,
+        default=Origin.GENERATED,
+        db_default=Origin.GENERATED.value,
+    )
     created_at = created_at()
 
     class Meta:
@@ -62,6 +81,15 @@ class Image(models.Model):
             models.CheckConstraint(
                 condition=Q(format__in=ImageFormat.values), name="images_format_check"
             ),
+            models.CheckConstraint(
+                condition=Q(origin__in=Origin.values), name="images_origin_check"
+            ),
+            # Equal bytes that somebody brings twice are one picture.
+            models.UniqueConstraint(
+                fields=["user", "sha256"],
+                condition=Q(origin=Origin.UPLOADED),
+                name="images_uploaded_once",
+            ),
         ]
         indexes = [
             Index(fields=["user"], name="idx_images_user_id"),
@@ -71,7 +99,13 @@ class Image(models.Model):
                 condition=Q(job__isnull=False),
             ),
             Index(fields=["-created_at"], name="idx_images_created_at"),
-            # The gallery of one user.
+            # The gallery of one user; the second is the version before's, which shows
+            # every row.
+            Index(
+                fields=["user", "-created_at", "-id"],
+                name="idx_images_user_shown",
+                condition=Q(origin__in=SHOWN),
+            ),
             Index(fields=["user", "-created_at", "-id"], name="idx_images_user_newest"),
             Index(
                 fields=["is_public"],
@@ -148,3 +182,35 @@ class BoardImage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image_id} on {self.board_id}"
+
+
+class PictureStorage(models.Model):
+    """Bytes that a user's pictures take, as of the last folding of the deltas."""
+
+    user = OneToOneField(settings.AUTH_USER_MODEL, "CASCADE", primary_key=True)
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        db_table = "picture_storage"
+
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes of {self.user_id}"
+
+
+class PictureStorageDelta(models.Model):
+    """What a statement changed of it; triggers on `images` write these, and only they.
+
+    One row counter for a user would be a lock that all their jobs wait for.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    # No foreign key: it would lock the user's row. Whoever is gone is left out.
+    user_id = models.UUIDField()
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        db_table = "picture_storage_deltas"
+        indexes = [Index(fields=["user_id"], name="idx_picture_storage_deltas_user")]
+
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes of {self.user_id}"

@@ -13,11 +13,12 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from gallery.object_stores.base import StoredObject
-from gallery.objects import IMAGES, master_key, object_store
 from gallery.selectors import keys_with_rows
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.errors import PingvasError
+from pingvas.core.storage.base import StoredObject
+from pingvas.core.storage.keys import IMAGES, master_key
+from pingvas.core.storage.stores import object_store
 
 log = logging.getLogger(__name__)
 

@@ -5,24 +5,36 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from gallery.models import Image
-from gallery.objects import IMAGES
+from gallery.models import SHOWN, Image
 from pingvas.core.errors import NotFound
+from pingvas.core.storage.keys import read_picture_key
 
 
-def images_for(user: User) -> QuerySet[Image]:
-    """The user's own pictures, for lists that page by `(-created_at, -id)`."""
+def gallery_of(user: User) -> QuerySet[Image]:
+    """The user's pictures as the gallery shows them, made and brought.
+
+    For lists that page by `(-created_at, -id)`, and for counts; masks and control
+    pictures are inputs of jobs, found by those alone.
+    """
     # Explicit beside the policies: those also let public pictures through, and the
     # two conditions together would not use the index.
-    return Image.objects.filter(user_id=user.id)
+    return Image.objects.filter(user_id=user.id, origin__in=SHOWN)
+
+
+def readable_by(user: User) -> QuerySet[Image]:
+    """Every picture that the user may see, whoever's; to be asked for by id alone.
+
+    Never a list: of "mine or public" no index gives a page.
+    """
+    return Image.objects.filter(Q(user_id=user.id) | Q(is_public=True))
 
 
 def access_image(user: User, image_id: UUID) -> Image:
-    """The user's own picture, or NotFound."""
-    image = images_for(user).filter(id=image_id).first()
+    """The user's own picture of any origin, or NotFound."""
+    image = Image.objects.filter(user_id=user.id, id=image_id).first()
     if image is None:
         raise NotFound
     return image
@@ -31,33 +43,25 @@ def access_image(user: User, image_id: UUID) -> Image:
 def keys_with_rows(keys: Collection[str]) -> set[str]:
     """Those of `keys` (of masters) that some picture's row names. Acts as the service.
 
-    Keys are not indexed. A key names its user and its job, and those are: nearly all
-    are found by their job, and a picture whose job is gone by its user.
+    Keys are not indexed. A key names its user and what the picture came of, and those
+    are: nearly all are found by their job or id, and a picture whose job is gone by its
+    user.
     """
-    owners = {key: _owner(key) for key in keys}
-    jobs = {owner[1] for owner in owners.values() if owner}
-    found = _keys_of(Image.objects.filter(job_id__in=jobs, s3_key__in=keys))
-    rest = owners.keys() - found
+    read = {key: read_picture_key(key) for key in keys}
+    sources = {parts.source_id for parts in read.values() if parts}
+    found = _keys_of(
+        Image.objects.filter(Q(job_id__in=sources) | Q(id__in=sources), s3_key__in=keys)
+    )
+    rest = read.keys() - found
     if not rest:
         return found
     others = Image.objects.filter(s3_key__in=rest)
-    users = {owner[0] for key in rest if (owner := owners[key])}
+    users = {parts.user_id for key in rest if (parts := read[key])}
     # A key that we did not make may be anybody's: only then is every row asked.
-    if all(owners[key] for key in rest):
+    if all(read[key] for key in rest):
         others = others.filter(user_id__in=users)
     return found | _keys_of(others)
 
 
 def _keys_of(images: QuerySet[Image]) -> set[str]:
     return set(images.values_list("s3_key", flat=True))
-
-
-def _owner(key: str) -> tuple[UUID, UUID] | None:
-    """The user and the job of a key like images/{user}/{job}/{sha256}.png."""
-    parts = key.split("/")
-    if len(parts) != 4 or parts[0] != IMAGES:
-        return None
-    try:
-        return UUID(parts[1]), UUID(parts[2])
-    except ValueError:
-        return None

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from gallery.models import Image
-from gallery.objects import object_store, thumbnail_key
 from pingvas.core.errors import NotFound, PingvasError
+from pingvas.core.storage.keys import thumbnail_key
+from pingvas.core.storage.stores import object_store
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +28,22 @@ class StoredPicture:
     width: int
     height: int
     format: str
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] | None
 
 
 def record_image(*, job_id: UUID, user_id: UUID, picture: StoredPicture) -> Image:
     """Insert the row of a stored picture; at most one for each job."""
-    image_id = uuid4()
-    return Image.objects.create(
+    image = image_row(uuid4(), user_id, picture)
+    image.job_id = job_id
+    image.save(force_insert=True)
+    return image
+
+
+def image_row(image_id: UUID, user_id: UUID, picture: StoredPicture) -> Image:
+    """The row of a stored picture, not yet written."""
+    return Image(
         id=image_id,
         user_id=user_id,
-        job_id=job_id,
         s3_bucket=picture.bucket,
         s3_key=picture.key,
         sha256=picture.sha256,
@@ -63,10 +70,11 @@ def delete_image(*, user_id: UUID, image_id: UUID) -> None:
         raise NotFound
     key = image.s3_key
     image.delete()
-    transaction.on_commit(lambda: _remove_objects(key))
+    transaction.on_commit(lambda: remove_objects(key))
 
 
-def _remove_objects(key: str) -> None:
+def remove_objects(key: str) -> None:
+    """Remove a picture's objects; what the store does not take now, the sweep does."""
     try:
         object_store().delete([key, thumbnail_key(key)])
     except PingvasError:

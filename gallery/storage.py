@@ -18,8 +18,10 @@ from django.conf import settings
 from PIL import Image as PillowImage
 
 from gallery.metadata import png_chunks
-from gallery.objects import IMAGES, object_store, thumbnail_key
 from gallery.services import StoredPicture
+from pingvas.core.storage.base import content_type_of
+from pingvas.core.storage.keys import PictureKey, picture_key, thumbnail_key
+from pingvas.core.storage.stores import object_store
 
 THUMBNAIL_SIDE = 384
 THUMBNAIL_QUALITY = 82
@@ -27,13 +29,14 @@ THUMBNAIL_QUALITY = 82
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedPicture:
-    """A master PNG and its WebP thumbnail, as bytes."""
+    """A master and its WebP thumbnail, as bytes; `format` is the master's."""
 
     master: bytes
     thumbnail: bytes
     width: int
     height: int
-    metadata: dict[str, Any]
+    format: str = "png"
+    metadata: dict[str, Any] | None = None
 
     @property
     def sha256(self) -> str:
@@ -44,33 +47,44 @@ def encode_picture(
     image: PillowImage.Image, metadata: Mapping[str, Any]
 ) -> EncodedPicture:
     """Make the master, with its metadata chunks, and the thumbnail, without any."""
-    master, thumbnail = io.BytesIO(), io.BytesIO()
+    master = io.BytesIO()
     image.save(master, "PNG", pnginfo=png_chunks(metadata))
-    small = image.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), PillowImage.Resampling.LANCZOS)
-    small.save(thumbnail, "WEBP", quality=THUMBNAIL_QUALITY)
     return EncodedPicture(
         master=master.getvalue(),
-        thumbnail=thumbnail.getvalue(),
+        thumbnail=encode_thumbnail(image),
         width=image.width,
         height=image.height,
         metadata=dict(metadata),
     )
 
 
+def encode_thumbnail(image: PillowImage.Image) -> bytes:
+    small = image.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), PillowImage.Resampling.LANCZOS)
+    thumbnail = io.BytesIO()
+    small.save(thumbnail, "WEBP", quality=THUMBNAIL_QUALITY)
+    return thumbnail.getvalue()
+
+
 def store_picture(
-    encoded: EncodedPicture, *, user_id: UUID, job_id: UUID
+    encoded: EncodedPicture, *, user_id: UUID, source_id: UUID
 ) -> StoredPicture:
     """Put both objects into the store; returns what their row shall say.
 
+    source_id: the job, or the picture's own id where no job made it.
     StorageUnavailable when the store is away: the same may be put again.
     """
     digest = encoded.sha256
-    key = f"{IMAGES}/{user_id}/{job_id}/{digest}.png"
-    store = object_store()
+    parts = PictureKey(
+        user_id=user_id, source_id=source_id, sha256=digest, ending=encoded.format
+    )
+    key, store = picture_key(parts), object_store()
     # The master last: where there is one, its thumbnail is there too.
-    store.put(thumbnail_key(key), encoded.thumbnail, content_type="image/webp")
-    store.put(key, encoded.master, content_type="image/png")
+    for name, content in (
+        (thumbnail_key(key), encoded.thumbnail),
+        (key, encoded.master),
+    ):
+        store.put(name, content, content_type=content_type_of(name))
     return StoredPicture(
         bucket=settings.STORAGE_BUCKET,
         key=key,
@@ -78,6 +92,6 @@ def store_picture(
         file_size=len(encoded.master),
         width=encoded.width,
         height=encoded.height,
-        format="png",
+        format=encoded.format,
         metadata=encoded.metadata,
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from gallery.selectors import access_image, images_for
+from gallery.selectors import access_image, gallery_of
 from pingvas.core.api.pagination import KeyPagination
 from pingvas.core.pages import GrowingPage, SignedInPage
 from pingvas.recipe.samplers import SAMPLER_LABELS
@@ -35,7 +35,7 @@ class GalleryPage(GrowingPage):
         user = cast(User, self.request.user)
         pages = KeyPagination()
         after = self.request.GET.get("after")
-        images = pages.page(images_for(user), after=after, limit=PICTURES)
+        images = pages.page(gallery_of(user), after=after, limit=PICTURES)
         return super().get_context_data(
             images=images,
             next=pages.next,

@@ -408,6 +408,43 @@ class Workflow(models.Model):
         return self.name
 
 
+class InputRole(models.TextChoices):
+    INIT = "init"
+    MASK = "mask"
+    CONTROL = "control"
+    REFERENCE = "reference"
+
+
+class JobInput(models.Model):
+    """A picture that a job reads. `image` is NULL once the picture was deleted."""
+
+    pk = models.CompositePrimaryKey("job_id", "role", "position")
+    job = ForeignKey(GenerationJob, "CASCADE", related_name="inputs")
+    role = models.CharField(max_length=10, choices=InputRole)
+    # Among those of one role.
+    position = models.SmallIntegerField(default=0, db_default=0)
+    image = ForeignKey("gallery.Image", "SET NULL", null=True, related_name="+")
+
+    class Meta:
+        db_table = "job_inputs"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role__in=InputRole.values), name="job_inputs_role_check"
+            ),
+        ]
+        indexes = [
+            # Deleting a picture asks which jobs read it.
+            Index(
+                fields=["image"],
+                name="idx_job_inputs_image",
+                condition=Q(image__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.position} of {self.job_id}"
+
+
 class UserStats(models.Model):
     """A user's totals, refreshed once a day.
 

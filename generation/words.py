@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from gallery.picture_files.errors import PictureTooLarge
 from generation.failures import words_for_owners
 
 
@@ -45,7 +44,7 @@ def _form_words() -> dict[str, str]:
         "settings_taken": _("Taken over: {names}."),
         "settings_left_out": _("Left out: {names}."),
         "and_more": _("{count} more"),
-        "picture_too_large": str(PictureTooLarge.message),
+        "picture_too_large": _("This picture is larger than 20 MB."),
         "side_own": _("This model draws best at {native}."),
         "side_far": _("This model knows pictures of {native}; others come out odd."),
         "side_limit": _("Your plan ends at {side}."),

@@ -56,7 +56,7 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
         ANALYST: (
             "SELECT (id, user_id, job_id, s3_bucket, s3_key, thumbnail_url, width,"
             " height, file_size, format, is_public, view_count, metadata, created_at,"
-            " sha256)"
+            " sha256, origin)"
         ),
     },
     "boards": {WEB: KEEP, SERVICE: KEEP, ANALYST: READ},
@@ -72,6 +72,19 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
         SERVICE: "SELECT, INSERT, UPDATE",
         ANALYST: READ,
     },
+    # Triggers write the deltas, with their owner's rights.
+    "picture_storage": {
+        WEB: READ,
+        SERVICE: "SELECT, INSERT, UPDATE",
+        ANALYST: READ,
+    },
+    "picture_storage_deltas": {
+        WEB: READ,
+        # To lock is to update, as PostgreSQL sees it.
+        SERVICE: "SELECT, UPDATE, DELETE",
+        ANALYST: READ,
+    },
+    "job_inputs": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "generation_workers": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "model_speeds": {WEB: READ, SERVICE: KEEP, ANALYST: READ},
     "submissions": {WEB: READ, SERVICE: APPEND, ANALYST: READ},

@@ -18,7 +18,9 @@ async def refuse_unknown(scope: Any, receive: Any, send: Any) -> None:
 
 # Plain ASGI handlers (`pingvas.core.serving.routes`): one line for each app that has
 # some, as below.
-http_urlpatterns: list[URLPattern] = []
+http_urlpatterns: list[URLPattern] = [
+    *import_string("pingvas.core.storage.routing.http_urlpatterns"),
+]
 
 websocket_urlpatterns: list[Any] = [
     *import_string("generation.routing.websocket_urlpatterns"),

@@ -37,6 +37,12 @@ SCHEDULE = (
         queue=SWEEP_QUEUE,
     ),
     Entry(
+        name="Fold what pictures take",
+        task="gallery.fold_picture_bytes",
+        when=timedelta(minutes=10),
+        expires=timedelta(minutes=10),
+    ),
+    Entry(
         name="Refresh the users' statistics",
         task="generation.refresh_user_stats",
         when=Daily(hour=3),

@@ -92,13 +92,13 @@ CONNECTIONS_PER_ADDRESS = env_int("CONNECTIONS_PER_ADDRESS", 256, minimum=1)
 SOCKETS_PER_ADDRESS = env_int("SOCKETS_PER_ADDRESS", 128, minimum=1)
 SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 16, minimum=1)
 # Under way in one web process, half for bodies and half for answers: a quarter more of
-# it in memory. At the least, an address's eighth of a half is the largest JSON; below
-# 161, its quarter of a half does not hold the largest picture.
-SPOOL_BYTES = env_int("SPOOL_MEGABYTES", 256, minimum=16) * 1024 * 1024
+# it in memory. One address may have an eighth of a half, or the largest body: at the
+# least, that leaves others some.
+SPOOL_BYTES = env_int("SPOOL_MEGABYTES", 256, minimum=64) * 1024 * 1024
 SPOOL_ROOT = env_str("SPOOL_ROOT", "") or None
 # Refused before a thread is taken, by path: `pingvas.core.serving.bodies`.
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_JSON
-# No form of ours takes files.
+# No form takes files, but where a view says so (`pingvas.core.uploads.OneFileView`).
 FILE_UPLOAD_HANDLERS = ["pingvas.core.uploads.RefuseFiles"]
 
 TEMPLATES = [
@@ -242,6 +242,8 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 # In development a changed file is served as it is now, and no browser keeps it.
 WHITENOISE_AUTOREFRESH = PINGVAS_ENV == "development"
 WHITENOISE_MAX_AGE = 0 if WHITENOISE_AUTOREFRESH else 60
+# Pictures that people bring, made ready at once in one process.
+UPLOADS_AT_ONCE = env_int("UPLOADS_AT_ONCE", 1, minimum=1)
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(BASE_DIR / "media")))
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700

@@ -28,6 +28,9 @@ PRIVATE = {
     "idempotency_keys",
     "queue_shares",
     "submissions",
+    "job_inputs",
+    "picture_storage",
+    "picture_storage_deltas",
     "token_families",
 }
 _PRIVATE = re.compile(rf'"({"|".join(sorted(PRIVATE))})"')

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 
-from gallery.objects import object_store
+from pingvas.core.storage.stores import object_store
 
 STORE_SCHEME = "s3://"
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")

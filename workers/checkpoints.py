@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gallery.objects import object_store
+from pingvas.core.storage.keys import MODELS
+from pingvas.core.storage.stores import object_store
 from workers.engine.facts import (
     companion_files,
     file_digest,
@@ -13,7 +14,6 @@ from workers.engine.facts import (
 )
 from workers.manifest import COMPANION, MANIFEST, Manifest, ModelFile
 
-PREFIX = "models"
 Paths = dict[str, Path]
 
 
@@ -23,7 +23,7 @@ def publish_checkpoint(manifest: Manifest, paths: Paths) -> str:
     Files that are there already are not sent again; the manifest comes last, so a
     prefix with a manifest is whole. StorageUnavailable: call again to go on.
     """
-    key = f"{PREFIX}/{manifest.digest}"
+    key = f"{MODELS}/{manifest.digest}"
     store = object_store()
     for file in manifest.files:
         target = f"{key}/{file.path}"

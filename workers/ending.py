@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import Error, InterfaceError, OperationalError
 
-from gallery.object_stores.base import StorageUnavailable
 from gallery.services import StoredPicture
 from gallery.storage import EncodedPicture, encode_picture, store_picture
 from generation.models import GenerationJob
@@ -26,6 +25,7 @@ from generation.services.lifecycle import (
 )
 from generation.services.progress import report_status
 from generation.services.schedule import start_free_phase
+from pingvas.core.storage.base import StorageUnavailable
 from pingvas.recipe.recipe import Recipe
 from workers.engine.errors import EngineError, Stopped
 from workers.engine.specs import PassResult, Timings
@@ -156,7 +156,7 @@ class Ending:
         """None when the job was cancelled while the store was away."""
         try:
             return save_patiently(
-                lambda: store_picture(encoded, user_id=job.user_id, job_id=job.id),
+                lambda: store_picture(encoded, user_id=job.user_id, source_id=job.id),
                 self._store,
                 on_wait=self._prolong,
                 may_wait=lambda: self._may_wait(job.id),

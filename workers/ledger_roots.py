@@ -17,9 +17,9 @@ from django.db import connection
 from billing.models import LedgerRoot
 from billing.services.audit import Fault
 from billing.services.heads import Heads, changed_heads, read_heads
-from gallery.object_stores.base import ObjectStore, StorageUnavailable
-from gallery.objects import object_store
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.storage.base import ObjectStore, StorageUnavailable
+from pingvas.core.storage.stores import object_store
 from workers.ledger_statements import (
     SignedRoot,
     Untrusted,

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from billing.services.heads import HEAD
-from gallery.object_stores.base import ObjectMissing, ObjectStore
+from pingvas.core.storage.base import ObjectMissing, ObjectStore
 
 FOLDER = "audit/ledger"
 ENDING = ".json"

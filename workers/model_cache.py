@@ -22,13 +22,13 @@ from pathlib import Path
 
 from django.conf import settings
 
-from gallery.object_stores.base import ObjectMissing, StorageUnavailable
 from modelhub.models import AIModel
 from pingvas.core.private_files import (
     close_folder,
     make_private_folder,
     private_opener,
 )
+from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
 from workers.engine.errors import EngineError
 from workers.manifest import (
     COMPANION,

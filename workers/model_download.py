@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from gallery.object_stores.base import CHUNK
-from gallery.objects import object_store
 from pingvas.core.private_files import make_private_folder, private_opener
+from pingvas.core.storage.base import CHUNK
+from pingvas.core.storage.stores import object_store
 from workers.manifest import (
     LARGEST_MANIFEST,
     MANIFEST,

@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from gallery.object_stores.base import StorageUnavailable
 from gallery.services import StoredPicture
+from pingvas.core.storage.base import StorageUnavailable
 from workers.lease import COOL_SECONDS
 
 log = logging.getLogger(__name__)

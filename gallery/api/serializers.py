@@ -45,6 +45,7 @@ class ImageSerializer(serializers.ModelSerializer[Image]):
         fields = (
             "id",
             "job_id",
+            "origin",
             "width",
             "height",
             "file_size",

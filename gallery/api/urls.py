@@ -6,8 +6,8 @@ from gallery.api import views
 
 app_name = "gallery-api"
 urlpatterns = [
+    path("uploads", views.UploadsView.as_view(), name="uploads"),
     path("images", views.ImagesView.as_view(), name="images"),
-    path("images/file", views.FileView.as_view(), name="file"),
     path("images/<uuid:image_id>", views.ImageView.as_view(), name="image"),
     path(
         "images/<uuid:image_id>/thumbnail",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
@@ -15,7 +15,6 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -23,15 +22,28 @@ from accounts.authentication import UserRequest
 from gallery.api.serializers import ImageSerializer
 from gallery.downloads import (
     download_link,
-    open_linked_file,
     read_thumbnail,
     thumbnail_etag,
 )
 from gallery.models import Image
-from gallery.object_stores.base import ObjectMissing, StorageUnavailable
-from gallery.selectors import access_image, images_for
+from gallery.selectors import access_image, gallery_of
 from gallery.services import delete_image
+from gallery.upload_files import (
+    UploadAnimated,
+    UploadBroken,
+    UploadNotAPicture,
+    UploadsBusy,
+    UploadTooManyPixels,
+)
+from gallery.uploads import upload_picture
+from gallery.usage import StorageFull
+from pingvas.core.api.binary import BinaryView
 from pingvas.core.api.schema import errors
+from pingvas.core.db.unit_of_work import end_unit_of_work
+from pingvas.core.errors import InvalidRequest
+from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
+from pingvas.core.uploads import FileTooLarge, OneFileView
 
 # A picture never changes, but it may be deleted: a day, and only its owner's browser.
 THUMBNAIL_CACHING = "private, max-age=86400, immutable"
@@ -49,7 +61,43 @@ class ImagesView(ListAPIView[Image]):
     serializer_class = ImageSerializer
 
     def get_queryset(self) -> Any:
-        return images_for(self.request.user)
+        return gallery_of(self.request.user)
+
+
+class UploadsView(OneFileView):
+    largest_file = LARGEST_PICTURE
+
+    @extend_schema(
+        operation_id="upload_picture",
+        tags=["images"],
+        request={
+            "multipart/form-data": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "format": "binary"}},
+                "required": ["file"],
+            }
+        },
+        responses={
+            201: ImageSerializer,
+            200: OpenApiResponse(ImageSerializer, "You have this picture already."),
+            **errors(
+                *(InvalidRequest, UploadNotAPicture, UploadTooManyPixels),
+                *(UploadAnimated, UploadBroken, FileTooLarge),
+                *(StorageFull, UploadsBusy, StorageUnavailable),
+            ),
+        },
+    )
+    def post(self, request: UserRequest) -> Response:
+        """Bring a picture of your own: PNG, JPEG or WebP.
+
+        At most 20 MB and 40 megapixels. What is kept is upright and in sRGB, and says
+        nothing of what the file said besides: neither place nor camera nor settings.
+        """
+        content = self.read_file(request)
+        end_unit_of_work()
+        upload = upload_picture(user=request.user, content=content)
+        status = 201 if upload.is_new else 200
+        return Response(ImageSerializer(upload.image).data, status=status)
 
 
 class ImageView(APIView):
@@ -66,18 +114,6 @@ class ImageView(APIView):
         """Remove a picture for good. Its job and what it cost stay on record."""
         delete_image(user_id=request.user.id, image_id=image_id)
         return Response(status=204)
-
-
-class BinaryView(APIView):
-    """Answers bytes whatever the client says it accepts; refusals stay JSON."""
-
-    def perform_content_negotiation(
-        self,
-        request: Request,
-        force: bool = True,
-    ) -> Any:
-        # The framework names the parameter, and passes it as it likes.
-        return super().perform_content_negotiation(request, force=True)
 
 
 class ThumbnailView(BinaryView):
@@ -99,6 +135,7 @@ class ThumbnailView(BinaryView):
         etag = thumbnail_etag(image)
         response = get_conditional_response(request._request, etag=etag)
         if response is None:
+            end_unit_of_work()
             response = HttpResponse(read_thumbnail(image), content_type="image/webp")
         response["ETag"] = etag
         response["Cache-Control"] = THUMBNAIL_CACHING
@@ -119,22 +156,8 @@ class DownloadView(BinaryView):
     )
     def get(self, request: UserRequest, image_id: UUID) -> HttpResponse:
         """The full picture, with its settings inside, to be saved as a file."""
-        link = download_link(access_image(request.user, image_id))
+        image = access_image(request.user, image_id)
+        end_unit_of_work()
+        link = download_link(image)
         headers = {"Location": link, "Cache-Control": "private, no-store"}
         return HttpResponse(status=302, headers=headers)
-
-
-class FileView(BinaryView):
-    """Where the links to local files lead. The token is all that is asked for."""
-
-    authentication_classes = ()
-    permission_classes = ()
-
-    @extend_schema(exclude=True)
-    def get(self, request: UserRequest) -> FileResponse:
-        file, name = open_linked_file(request.query_params.get("token", ""))
-        response = FileResponse(
-            file, as_attachment=True, filename=name, content_type="image/png"
-        )
-        response["Cache-Control"] = "private, no-store"
-        return response

@@ -21,12 +21,6 @@ class PictureDamaged(PingvasError):
     message = _("This picture is damaged: its settings cannot be read.")
 
 
-class PictureTooLarge(PingvasError):
-    code = "picture_too_large"
-    status = 413
-    message = _("This picture is larger than 20 MB.")
-
-
 class NoPictureSettings(PingvasError):
     """A picture, but it does not say how it was made."""
 

@@ -17,7 +17,6 @@ from gallery.picture_files.a1111 import read_a1111_text
 from gallery.picture_files.errors import (
     NoPictureSettings,
     PictureOfOtherVersion,
-    PictureTooLarge,
     PictureUnreadable,
 )
 from gallery.picture_files.jpeg import read_jpeg
@@ -25,6 +24,7 @@ from gallery.picture_files.parts import Texts, size_of
 from gallery.picture_files.png import read_png
 from gallery.picture_files.webp import is_webp, read_webp
 from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.uploads import FileTooLarge
 
 Dialect = Literal["pingvas", "a1111"]
 # What our own record says besides: notes about the making, nothing to ask for.
@@ -46,11 +46,11 @@ class Said:
 def read_picture(file: BinaryIO) -> Said:
     """What our own chunk says, else what A1111's text says.
 
-    PictureTooLarge, PictureUnreadable, PictureDamaged, NoPictureSettings,
+    FileTooLarge, PictureUnreadable, PictureDamaged, NoPictureSettings,
     PictureOfOtherVersion.
     """
     if size_of(file) > LARGEST_PICTURE:
-        raise PictureTooLarge
+        raise FileTooLarge(most_bytes=LARGEST_PICTURE)
     texts = _reader(file)(file).found
     own = _own_record(texts.get(OWN_CHUNK, ""))
     if own is not None and _is_known(own):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.authentication import UserRequest
 from gallery.picture_files.errors import (
     NoPictureSettings,
     PictureDamaged,
     PictureOfOtherVersion,
-    PictureTooLarge,
     PictureUnreadable,
 )
 from generation.api.recipes import AdvancedParamsField
 from generation.picture_settings import SEEDS, read_picture_settings
-from pingvas.core.api.parsers import OneFileParser
 from pingvas.core.api.schema import errors
+from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.uploads import FileTooLarge, OneFileView
 from pingvas.recipe.settings import ADVANCED_PARAMS, MODEL, SETTINGS, Setting
 
 
@@ -74,8 +74,8 @@ class PictureSettingsSerializer(serializers.Serializer[Any]):
     )
 
 
-class PictureSettingsView(APIView):
-    parser_classes = (OneFileParser,)
+class PictureSettingsView(OneFileView):
+    largest_file = LARGEST_PICTURE
 
     @extend_schema(
         operation_id="read_picture_settings",
@@ -87,14 +87,12 @@ class PictureSettingsView(APIView):
                 PictureUnreadable,
                 PictureDamaged,
                 PictureOfOtherVersion,
-                PictureTooLarge,
+                FileTooLarge,
                 NoPictureSettings,
             ),
         },
     )
     def post(self, request: UserRequest) -> Response:
         """What made a picture, out of its file; nothing of it is kept."""
-        given = PictureFileSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        found = read_picture_settings(given.validated_data["file"])
+        found = read_picture_settings(BytesIO(self.read_file(request)))
         return Response(PictureSettingsSerializer(found).data)

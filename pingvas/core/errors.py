@@ -62,10 +62,6 @@ class InvalidBody(PingvasError):
     message = _("The body of this request is not a JSON object.")
 
 
-class InvalidForm(InvalidBody):
-    message = _("The body of this request is not a form with one file.")
-
-
 class NotSignedIn(PingvasError):
     code = "not_signed_in"
     status = 401

@@ -57,7 +57,7 @@ MADE = (
     *(_("is staff"), _("job"), _("kind"), _("last login")),
     *(_("lease expires at"), _("lemon squeezy id"), _("metadata"), _("min tier")),
     *(_("model"), _("name"), _("native side"), _("negative prompt"), _("oauth id")),
-    *(_("oauth provider"), _("pass size"), _("password"), _("priority")),
+    *(_("oauth provider"), _("origin"), _("pass size"), _("password"), _("priority")),
     *(_("prompt"), _("queued at"), _("quoted credits"), _("request id")),
     *(_("resolved at"), _("resolved seed"), _("retried from"), _("s3 bucket")),
     *(_("s3 key"), _("sampler"), _("seed"), _("sequence"), _("served models")),
@@ -78,6 +78,7 @@ MADE = (
     *(_("Past Due"), _("Expired"), _("Monthly"), _("Yearly")),
     *(_("Subscription Grant"), _("Subscription Upgrade"), _("Admin Adjustment")),
     *(_("Generation Usage"), _("Api Usage"), _("free month")),
+    *(_("Generated"), _("Uploaded"), _("Mask"), _("Control")),
     # The package's sentences on pages that staff see.
     *(_("Type to search"), _("Search apps and models..."), _("No results found")),
     _("This page yielded into no results. Create a new item or reset your filters."),

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
-
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 from django.urls import reverse
 
 from accounts import hashers, limits
-from accounts.hashers import Argon2Hasher, HashingBusy, Turns
+from accounts.hashers import Argon2Hasher, HashingBusy
 from accounts.models import User
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
+from pingvas.core.turns import Turns
 from tests.accounts.api import Program, error, signed_in
 from tests.cast import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
 WRONG = "not the password"
+NO_TURN = Turns(0, 0, busy=HashingBusy, seconds=2)
 
 
 def by_api(email, password):
@@ -163,50 +162,10 @@ def test_a_session_from_before_goes_on_until_the_password_changes(alice):
     assert browser.get("/credits").status_code == 302
 
 
-def test_so_many_run_so_many_wait_and_the_rest_is_refused():
-    turns, go, inside = Turns(2, 3), Event(), Barrier(3)
-
-    def hash_one():
-        with turns.turn():
-            inside.wait(10)
-            go.wait(10)
-
-    with ThreadPoolExecutor(8) as pool:
-        running = [pool.submit(hash_one) for _ in range(2)]
-        inside.wait(10)
-        inside = Barrier(1)
-        waiting = [pool.submit(hash_one) for _ in range(3)]
-        while turns._here._value:
-            pass
-        with pytest.raises(HashingBusy), turns.turn():
-            pass
-        go.set()
-        for one in (*running, *waiting):
-            one.result(10)
-    with turns.turn():
-        pass
-
-
-def test_whoever_waits_too_long_is_refused(monkeypatch):
-    monkeypatch.setattr(hashers, "SECONDS_TO_WAIT", 0.01)
-    turns = Turns(1, 1)
-    with turns.turn(), pytest.raises(HashingBusy), turns.turn():
-        pass
-    with turns.turn():
-        pass
-
-
-def test_an_error_gives_the_turn_back():
-    turns = Turns(1, 0)
-    for _ in range(2):
-        with pytest.raises(ZeroDivisionError), turns.turn():
-            _ = 1 / 0
-
-
 @pytest.fixture
 def busy(monkeypatch):
     """Every turn is taken."""
-    monkeypatch.setattr(hashers, "turns", lambda: Turns(0, 0))
+    monkeypatch.setattr(hashers, "turns", lambda: NO_TURN)
 
 
 def test_a_busy_process_says_so_to_programs(alice, busy):
@@ -236,7 +195,7 @@ def test_a_busy_process_says_so_on_pages(alice, busy, name, language, words):
 def test_what_was_not_looked_at_is_no_failure(alice, monkeypatch):
     monkeypatch.setattr(limits, "FAILURES_AT_ACCOUNT_FROM_ADDRESS", 2)
     with monkeypatch.context() as now:
-        now.setattr(hashers, "turns", lambda: Turns(0, 0))
+        now.setattr(hashers, "turns", lambda: NO_TURN)
         assert {by_api(alice.email, PASSWORD) for _ in range(4)} == {503}
     assert by_api(alice.email, PASSWORD) == 200
 

@@ -52,7 +52,7 @@ def charge(user, job_id, amount=3):
 
 def picture_of(user, job):
     """The picture of a job, recorded as this user's."""
-    picture = store_picture(encoded(), user_id=user.id, job_id=job.id)
+    picture = store_picture(encoded(), user_id=user.id, source_id=job.id)
     with acting_as(SERVICE):
         return record_image(job_id=job.id, user_id=user.id, picture=picture)
 

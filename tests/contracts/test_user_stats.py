@@ -26,12 +26,15 @@ REFRESH = "REFRESH MATERIALIZED VIEW CONCURRENTLY user_stats"
 
 @pytest.fixture
 def people(django_db_setup: None) -> Iterator[dict[str, UUID]]:
-    """Alice with three jobs and two pictures, bob with nothing; statistics fresh."""
+    """Alice with three jobs, two pictures and a mask, bob with nothing; all fresh."""
     with connected("service_user") as service:
         alice, bob = insert_user(service, "alice"), insert_user(service, "bob")
         jobs = [insert_job(service, alice, credits) for credits in (5, 7, None)]
         insert_image(service, alice, jobs[0])
         insert_image(service, alice)
+        # No gallery shows it, and nobody counts it among what was made.
+        mask = insert_image(service, alice)
+        service.execute("UPDATE images SET origin = 'mask' WHERE id = %s", [mask])
         service.execute(REFRESH)
     yield {"alice": alice, "bob": bob}
     flush_as_administrator()

@@ -175,6 +175,18 @@ def an_image(person: Person) -> Row:
     }
 
 
+def a_job_input(person: Person) -> Row:
+    return {"job_id": person.spare_job, "image_id": person.image, "role": "init"}
+
+
+def a_storage(person: Person) -> Row:
+    return {"user_id": person.id, "bytes": 1}
+
+
+def a_storage_delta(person: Person) -> Row:
+    return {"id": uuid4().int >> 66, "user_id": person.id, "bytes": 1}
+
+
 def a_board(person: Person) -> Row:
     return {
         "id": uuid4(),
@@ -290,6 +302,17 @@ PRIVATE = {
     ),
     "images": Private(
         an_image, "share_token = NULL", references={"user_id": _id, "job_id": _job}
+    ),
+    "picture_storage": Private(
+        a_storage, "bytes = 2", references={"user_id": _id}, key="user_id"
+    ),
+    "picture_storage_deltas": Private(a_storage_delta, "bytes = 2"),
+    "job_inputs": Private(
+        a_job_input,
+        "position = 1",
+        references={"job_id": _job, "image_id": _image},
+        shared={"image_id": _public_image},
+        key="job_id",
     ),
     "boards": Private(
         a_board,

@@ -56,6 +56,7 @@ def a_world() -> Iterator[World]:
             for person in (world.alice, world.bob):
                 _furnish(connection, world, person)
             _publish(connection, world)
+            _leave_what_was_put(connection, world)
         yield world
     finally:
         flush_as_administrator()
@@ -92,3 +93,9 @@ def _publish(connection: Any, world: World) -> None:
     for uploader in (None, world.alice.id):
         official = {"is_official": True, "uploaded_by_user_id": uploader}
         world.put(connection, "ai_models", bob, EVERYBODY, **official)
+
+
+def _leave_what_was_put(connection: Any, world: World) -> None:
+    """Triggers wrote deltas of the pictures, carol's too."""
+    kept = list(world.all_keys("picture_storage_deltas"))
+    connection.execute("DELETE FROM picture_storage_deltas WHERE id <> ALL(%s)", [kept])

@@ -14,13 +14,13 @@ from io import FileIO
 import pytest
 from django.urls import get_resolver
 
-from pingvas.core.serving import refusals
+from pingvas.core.serving import assembly, refusals
 from pingvas.core.serving.assembly import assemble
 from pingvas.core.serving.bodies import (
     LARGEST_BODIES,
     LARGEST_FORM,
     LARGEST_JSON,
-    LARGEST_PICTURE,
+    LARGEST_UPLOAD,
     largest_body,
 )
 from pingvas.core.serving.holds import LARGEST_IN_MEMORY, Store
@@ -33,6 +33,12 @@ MEGABYTE = 1024 * 1024
 @pytest.fixture(autouse=True)
 def linger_shortly(monkeypatch):
     monkeypatch.setattr(refusals, "LINGER_SECONDS", 0.05)
+
+
+@pytest.fixture
+def small_bodies(monkeypatch):
+    """As if nothing were sent here but JSON: for a store that is as small."""
+    monkeypatch.setattr(assembly, "LARGEST_BODY", LARGEST_JSON)
 
 
 class Sender:
@@ -125,9 +131,9 @@ async def post_to(
         ("/i18n/setlang/", LARGEST_FORM),
         ("/api/v1/jobs", LARGEST_JSON),
         ("/webhooks/billing", LARGEST_FORM),
-        ("/api/v1/uploads", LARGEST_JSON),
         ("/api/v1/images", LARGEST_JSON),
-        ("/api/v1/images/settings", LARGEST_PICTURE + LARGEST_FORM),
+        ("/api/v1/images/settings", LARGEST_UPLOAD),
+        ("/api/v1/uploads", LARGEST_UPLOAD),
         ("*", LARGEST_FORM),
     ],
 )
@@ -254,7 +260,7 @@ async def all_held(application, clients, size):
     "clients", [["192.0.2.1"], ["2001:db8::1", "2001:db8::2:1", "2001:db8:0:0:3::"]]
 )
 async def test_an_address_that_holds_all_it_can_leaves_the_others_room(
-    settings, clients
+    settings, clients, small_bodies
 ):
     settings.SPOOL_BYTES = 16 * MEGABYTE
     application = assemble(echo)
@@ -271,7 +277,9 @@ async def test_an_address_that_holds_all_it_can_leaves_the_others_room(
     assert again.status == 200
 
 
-async def test_bodies_that_take_all_their_room_leave_that_of_answers(settings):
+async def test_bodies_that_take_all_their_room_leave_that_of_answers(
+    settings, small_bodies
+):
     settings.SPOOL_BYTES = 16 * MEGABYTE
     application = assemble(large_answer)
     many = [f"192.0.2.{number}" for number in range(100)]

@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 
 from bench.attackers import PICTURE_BYTES, Outcome, attack, kinds_of
-from gallery.object_stores.local import LocalStore
+from pingvas.core.storage.local import LocalStore
 from tests.cast import make_user
 from tests.generation.event_socket import in_thread, session_of
 from tests.generation.web_process import running_web

@@ -7,11 +7,11 @@ from uuid import uuid4
 from PIL import Image as PillowImage
 
 from gallery.models import Image
-from gallery.objects import thumbnail_key
 from gallery.services import record_image
 from gallery.storage import encode_picture, store_picture
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.storage.keys import thumbnail_key
 
 METADATA = {
     "prompt": '작은 별, "quoted"\nsecond line: a cat',
@@ -49,7 +49,7 @@ def make_job(user, **over):
 def make_image(user, colour="red", **over) -> Image:
     """A picture of `user`: a job, two objects and a row."""
     job = make_job(user)
-    picture = store_picture(encoded(colour, **over), user_id=user.id, job_id=job.id)
+    picture = store_picture(encoded(colour, **over), user_id=user.id, source_id=job.id)
     with acting_as(SERVICE):
         return record_image(job_id=job.id, user_id=user.id, picture=picture)
 

@@ -15,10 +15,10 @@ from PIL import Image as PillowImage
 from accounts.tokens import issue_tokens
 from billing.models import CreditTransaction
 from gallery.models import Board, BoardImage, Image
-from gallery.object_stores import local_links
-from gallery.objects import thumbnail_key
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.storage import local_links
+from pingvas.core.storage.keys import thumbnail_key
 from tests.gallery.pictures import (
     METADATA,
     content,

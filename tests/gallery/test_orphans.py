@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from gallery import orphans
 from gallery.models import Image
-from gallery.object_stores.base import StorageUnavailable
-from gallery.objects import thumbnail_key
 from gallery.orphans import StoreOfAnotherDatabase, remove_orphans
 from gallery.services import delete_image
 from gallery.storage import store_picture
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.storage.base import StorageUnavailable
+from pingvas.core.storage.keys import thumbnail_key
 from pingvas.schedule import SCHEDULE, Daily
 from tests.gallery.pictures import encoded, is_there, make_image, make_job, objects_of
 
@@ -40,7 +40,7 @@ def tomorrow(monkeypatch):
 
 def orphan(user_id=None):
     """What a worker leaves that died between the object and the row."""
-    return store_picture(encoded(), user_id=user_id or uuid4(), job_id=uuid4()).key
+    return store_picture(encoded(), user_id=user_id or uuid4(), source_id=uuid4()).key
 
 
 def test_only_old_objects_without_a_row_are_removed(alice, store, tomorrow):
@@ -168,7 +168,8 @@ from uuid import UUID
 from gallery.storage import store_picture
 from tests.gallery.pictures import encoded
 
-picture = store_picture(encoded(), user_id=UUID(sys.argv[1]), job_id=UUID(sys.argv[2]))
+user_id, job_id = (UUID(each) for each in sys.argv[1:])
+picture = store_picture(encoded(), user_id=user_id, source_id=job_id)
 print(picture.key, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

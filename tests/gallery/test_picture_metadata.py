@@ -16,13 +16,13 @@ from gallery.picture_files.errors import (
     NoPictureSettings,
     PictureDamaged,
     PictureOfOtherVersion,
-    PictureTooLarge,
     PictureUnreadable,
 )
 from gallery.picture_files.parts import LONGEST_TEXT, MOST_PARTS
 from gallery.picture_files.reading import read_picture
 from pingvas.core.errors import PingvasError
 from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.uploads import FileTooLarge
 from tests.gallery.picture_files import chunk, crafted, image_bytes, png
 from tests.gallery.pictures import METADATA, encoded
 
@@ -139,7 +139,7 @@ def test_other_formats_are_never_opened(form):
 
 
 def test_a_file_too_large_to_look_at_is_refused_unopened():
-    with pytest.raises(PictureTooLarge):
+    with pytest.raises(FileTooLarge):
         read(encoded().master + b"\0" * LARGEST_PICTURE)
 
 

@@ -9,11 +9,12 @@ from uuid import uuid4
 import pytest
 
 from gallery.models import Image
-from gallery.object_stores.base import StorageUnavailable
-from gallery.objects import object_store, thumbnail_key
 from gallery.services import record_image
 from gallery.storage import store_picture
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.storage.base import StorageUnavailable
+from pingvas.core.storage.keys import thumbnail_key
+from pingvas.core.storage.stores import object_store
 from tests.gallery.pictures import content, encoded, make_job
 
 
@@ -22,7 +23,7 @@ def keys(store):
 
 
 def test_a_stored_picture_is_what_its_record_says(store, settings):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     picture = store_picture(encoded(), **ours)
     body = content(store, picture.key)
     assert hashlib.sha256(body).hexdigest() == picture.sha256
@@ -33,7 +34,7 @@ def test_a_stored_picture_is_what_its_record_says(store, settings):
 
 
 def test_the_same_attempt_twice_is_one_object_that_is_whole(store):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     picture = store_picture(encoded(), **ours)
     # What a crash of an older writer could have left under this very key.
     store.put(picture.key, b"half", content_type="image/png")
@@ -44,7 +45,7 @@ def test_the_same_attempt_twice_is_one_object_that_is_whole(store):
 
 
 def test_attempts_that_store_at_once_leave_one_whole_object(store):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     picture = encoded()
     with ThreadPoolExecutor(6) as pool:
         stored = list(pool.map(lambda _: store_picture(picture, **ours), range(6)))
@@ -54,7 +55,7 @@ def test_attempts_that_store_at_once_leave_one_whole_object(store):
 
 
 def test_other_pixels_never_replace_a_stored_picture(store):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     first = store_picture(encoded("red"), **ours)
     second = store_picture(encoded("blue"), **ours)
     assert first.key != second.key
@@ -67,7 +68,7 @@ def test_a_failed_upload_leaves_no_row(alice, use_s3):
     job = make_job(alice)
 
     def store_and_record():
-        picture = store_picture(encoded(), user_id=alice.id, job_id=job.id)
+        picture = store_picture(encoded(), user_id=alice.id, source_id=job.id)
         record_image(job_id=job.id, user_id=alice.id, picture=picture)
 
     with acting_as(SERVICE):
@@ -78,7 +79,7 @@ def test_a_failed_upload_leaves_no_row(alice, use_s3):
 
 @pytest.mark.django_db
 def test_a_master_is_only_there_together_with_its_thumbnail(local_store, monkeypatch):
-    ours = {"user_id": uuid4(), "job_id": uuid4()}
+    ours = {"user_id": uuid4(), "source_id": uuid4()}
     whole = type(local_store).put
 
     def cut_at_the_master(store, key, *args, **kwargs):

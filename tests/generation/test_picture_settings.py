@@ -215,7 +215,7 @@ def test_each_refusal_has_its_code(client, alice):
         (own()[:-5], (400, "picture_damaged")),
         (other, (400, "picture_of_other_version")),
         (image_bytes("PNG"), (404, "no_picture_settings")),
-        (own() + b"\0" * LARGEST_PICTURE, (413, "picture_too_large")),
+        (own() + b"\0" * LARGEST_PICTURE, (413, "file_too_large")),
     ):
         assert refused(post(client, content)) == expected
 

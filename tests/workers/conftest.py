@@ -7,7 +7,7 @@ import torch
 from django.core.management import call_command
 
 from accounts.tiers import Tier
-from gallery.objects import object_store
+from pingvas.core.storage.stores import object_store
 from tests.redis import redis_client
 from tests.workers.engine import checkpoints
 from workers.engine.engine import Engine

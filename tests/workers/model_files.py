@@ -7,10 +7,10 @@ import multiprocessing
 import time
 from pathlib import Path
 
-from gallery.object_stores import local
-from gallery.object_stores.base import ObjectStore
-from gallery.object_stores.local import LocalStore
 from modelhub.models import AIModel
+from pingvas.core.storage import local
+from pingvas.core.storage.base import ObjectStore
+from pingvas.core.storage.local import LocalStore
 from workers.manifest import MANIFEST, Manifest, ModelFile
 from workers.model_cache import ModelCache
 

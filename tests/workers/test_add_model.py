@@ -13,9 +13,6 @@ from django.db import connection
 
 from accounts.tiers import Tier
 from gallery.models import Image
-from gallery.object_stores.base import StorageUnavailable
-from gallery.object_stores.local import LocalStore
-from gallery.objects import object_store
 from gallery.picture_files.reading import read_picture
 from generation.models import GenerationJob
 from generation.services.submit import submit_jobs
@@ -23,6 +20,9 @@ from modelhub.models import AIModel
 from modelhub.selectors import ModelNotFound, models_for
 from modelhub.services import Checkpoint, ModelNameTaken, register_checkpoint
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.storage.base import StorageUnavailable
+from pingvas.core.storage.local import LocalStore
+from pingvas.core.storage.stores import object_store
 from pingvas.recipe.recipe import Recipe
 from tests.cast import make_user
 from tests.workers.engine import checkpoints, single_files

@@ -17,10 +17,10 @@ from billing.models import LedgerRoot
 from billing.services import heads
 from billing.services.audit import audit_ledger
 from billing.services.audit_record import get_last_audit
-from gallery.object_stores.base import StorageUnavailable
-from gallery.object_stores.local import LocalStore
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.sql import sql_pair
+from pingvas.core.storage.base import StorageUnavailable
+from pingvas.core.storage.local import LocalStore
 from tests.billing.chain import rechain
 from tests.billing.factories import grant, make_owner
 from tests.database import owner_connection

@@ -11,11 +11,11 @@ import shutil
 import pytest
 from redis import Redis
 
-from gallery.object_stores.base import StorageUnavailable
-from gallery.object_stores.local import LocalStore
 from modelhub.models import AIModel
 from pingvas.core.redis import model_cache as cache_key
 from pingvas.core.redis import model_download_lock
+from pingvas.core.storage.base import StorageUnavailable
+from pingvas.core.storage.local import LocalStore
 from tests.redis import redis_client
 from tests.workers.model_files import (
     CONTENT,
@@ -113,7 +113,7 @@ def test_the_download_lock_is_free_afterwards(store, cache):
 
 
 def test_progress_is_told_in_bytes_of_all(store, cache, monkeypatch, caplog):
-    monkeypatch.setattr("gallery.object_stores.local.CHUNK", 20_000)
+    monkeypatch.setattr("pingvas.core.storage.local.CHUNK", 20_000)
     monkeypatch.setattr(model_download, "SECONDS_A_REPORT", 0.0)
     with caplog.at_level(logging.INFO, "workers.model_download"):
         cache.ensure(publish(store))
@@ -273,7 +273,7 @@ def test_a_store_that_is_away_is_an_error_that_another_try_may_not_meet(
 def test_a_connection_that_breaks_goes_on_where_it_was(
     store, cache, impatient, monkeypatch
 ):
-    monkeypatch.setattr("gallery.object_stores.local.CHUNK", 40_000)
+    monkeypatch.setattr("pingvas.core.storage.local.CHUNK", 40_000)
     model = publish(store)
     whole, starts = LocalStore.read, []
 
@@ -310,7 +310,7 @@ class Cancelled(Exception):
 def test_a_download_that_nobody_waits_for_ends_and_is_gone_on_with(
     store, cache, root, monkeypatch, reads
 ):
-    monkeypatch.setattr("gallery.object_stores.local.CHUNK", 20_000)
+    monkeypatch.setattr("pingvas.core.storage.local.CHUNK", 20_000)
     model, chunks = publish(store), []
 
     def check():

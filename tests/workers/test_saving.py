@@ -10,9 +10,9 @@ import pytest
 
 from billing.services.audit import audit_ledger
 from gallery.models import Image
-from gallery.object_stores.base import StorageUnavailable
 from generation.services.lifecycle import cancel_job
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.storage.base import StorageUnavailable
 from tests.concurrency.queue_world import make_rich
 from tests.workers.jobs import read, submit, wait_until
 from workers import ending, lease, saving

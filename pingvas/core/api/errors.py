@@ -13,7 +13,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.http import (
     Http404,
     HttpRequest,
@@ -25,6 +25,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from pingvas.core.db.unit_of_work import roll_back_unit_of_work
 from pingvas.core.errors import (
     InvalidBody,
     InvalidRequest,
@@ -111,10 +112,10 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER. Nothing that the view wrote is kept, save by errors
     whose class says `keeps_writes`."""
     keeps = isinstance(error, PingvasError) and error.keeps_writes
-    if transaction.get_connection().in_atomic_block and not keeps:
+    if not keeps:
         # DRF answers before any middleware sees the error: without this the view's
         # earlier writes would be committed.
-        transaction.set_rollback(True)
+        roll_back_unit_of_work()
     ours = _translate(error)
     if ours is None:
         return _framework_answer(error, context) or _unknown_answer(error, context)

@@ -7,12 +7,10 @@ from io import BytesIO
 from typing import IO, Any
 
 from django.conf import settings
-from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser, DataAndFiles, JSONParser
+from rest_framework.parsers import JSONParser
 
-from pingvas.core.errors import InvalidForm, RequestTooLarge
-from pingvas.core.uploads import KeepOneFile
+from pingvas.core.errors import RequestTooLarge
 
 
 class BoundedJSONParser(JSONParser):
@@ -39,27 +37,3 @@ class BoundedJSONParser(JSONParser):
         if not isinstance(found, dict):
             raise ParseError
         return found
-
-
-class OneFileParser(BaseParser):
-    """A form with one file, which is kept in memory.
-
-    How large all of it may be is said before a thread is taken, by its path
-    (`pingvas.core.serving.bodies`).
-    """
-
-    media_type = "multipart/form-data"
-
-    def parse(
-        self,
-        stream: Any,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> DataAndFiles[Any, Any]:
-        meta = (parser_context or {})["request"].META
-        try:
-            form = MultiPartParser(meta, stream, [KeepOneFile()], "utf-8")
-            data, files = form.parse()
-        except MultiPartParserError as error:
-            raise InvalidForm from error
-        return DataAndFiles(data, files)

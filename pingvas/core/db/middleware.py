@@ -6,17 +6,16 @@ from collections.abc import Callable
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.middleware import get_user
-from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from pingvas.core.db.actor import (
     IDENTITY,
     NOBODY,
     Actor,
-    acting_as,
     become,
     user_actor,
 )
+from pingvas.core.db.unit_of_work import roll_back_unit_of_work, unit_of_work
 
 # Answered without touching the database's private rows, and often.
 WITHOUT_TRANSACTION = ("/readyz", "/static/")
@@ -30,7 +29,8 @@ class ActorMiddleware:
     the session middleware; API tokens take the actor later, by `become`.
 
     Nothing is kept of a request whose view raised (whatever the answer became) or whose
-    answer is a 5xx, which tells the client to try again.
+    answer is a 5xx, which tells the client to try again; save what a view had committed
+    by `end_unit_of_work`, before it waited for another server.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -40,7 +40,7 @@ class ActorMiddleware:
         if request.path.startswith(WITHOUT_TRANSACTION):
             return self.get_response(request)
         # Sessions are the identity actor's. One that is in the cache costs no flight.
-        with acting_as(IDENTITY):
+        with unit_of_work(IDENTITY):
             actor = _session_actor(request)
             become(actor)
             # A session may outlive its user's password or account: then nobody acts.
@@ -49,14 +49,13 @@ class ActorMiddleware:
                 become(NOBODY)
             response = self.get_response(request)
             if response.status_code >= SERVER_ERROR:
-                transaction.set_rollback(True)
+                roll_back_unit_of_work()
             return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         # Django turns the exception into a response before this middleware's
         # atomic() could see it: without this, a view that wrote and raised commits.
-        if transaction.get_connection().in_atomic_block:
-            transaction.set_rollback(True)
+        roll_back_unit_of_work()
 
 
 def _session_actor(request: HttpRequest) -> Actor:

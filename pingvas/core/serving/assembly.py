@@ -16,8 +16,7 @@ from pingvas.core.serving.holds import Store
 from pingvas.core.serving.routes import Routes
 from pingvas.core.threads import ThreadedApplication
 
-# Of what all bodies may take, one address may have an eighth; as much as the largest
-# body is, where that is not over a quarter.
+# Of what all bodies may take, one address may have an eighth.
 BODY_SHARES = 8
 
 

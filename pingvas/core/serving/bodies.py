@@ -14,13 +14,15 @@ from pingvas.core.serving.pace import ClientGone, Pace
 KILOBYTE = 1024
 LARGEST_FORM = 64 * KILOBYTE
 LARGEST_JSON = 1024 * KILOBYTE
+# A picture that somebody brings, and with the form around it.
 LARGEST_PICTURE = 20 * 1024 * KILOBYTE
+LARGEST_UPLOAD = LARGEST_PICTURE + LARGEST_FORM
 
 # The first that begins the path counts. A route that takes more than those beside it
 # has a line of its own, which comes with the route: before, strangers would use it.
 LARGEST_BODIES = (
-    # A picture in a form.
-    ("/api/v1/images/settings", LARGEST_PICTURE + LARGEST_FORM),
+    ("/api/v1/images/settings", LARGEST_UPLOAD),
+    ("/api/v1/uploads", LARGEST_UPLOAD),
     ("/api/", LARGEST_JSON),
     ("/", LARGEST_FORM),
 )

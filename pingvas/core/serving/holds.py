@@ -62,8 +62,7 @@ class Store:
     """Where one process holds bytes.
 
     shares: one taker may have one part of so many, in memory and in files, but in files
-    `largest`, so that the largest of what is held here finds room, unless that is more
-    than a quarter.
+    always `largest`, so that the largest of what is held here finds room.
     folder: of the files, which have no name and end with the process; None: the
     system's own for temporary files.
     """
@@ -78,7 +77,7 @@ class Store:
         folder: str | None = None,
     ) -> None:
         self.memory = Budget(memory, memory // shares)
-        self.files = Budget(files, max(files // shares, min(largest, files // 4)))
+        self.files = Budget(files, max(files // shares, largest))
         self.folder = folder
         self.disk = ThreadPoolExecutor(4, thread_name_prefix="disk")
 

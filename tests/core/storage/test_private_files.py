@@ -8,7 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from gallery.object_stores.local import LocalStore
+from pingvas.core.storage.local import LocalStore
 
 KEY = "images/user/job/picture.png"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import default_storage
 
-from gallery.object_stores.base import ObjectMissing, StorageUnavailable
+from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
 from tests.gallery.pictures import content
 
 
@@ -102,7 +102,7 @@ import sys, time
 from pathlib import Path
 from django.conf import settings
 settings.configure()
-from gallery.object_stores import local
+from pingvas.core.storage import local
 
 def slowly(source, sink, size):
     sink.write(b"half of it")
@@ -123,7 +123,7 @@ def test_a_writer_killed_in_the_middle_leaves_no_object_under_the_key(
     writer = subprocess.Popen(
         [sys.executable, script, settings.MEDIA_ROOT],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert writer.stdout.readline() == b"half\n"
     writer.send_signal(signal.SIGKILL)
@@ -139,7 +139,7 @@ def test_a_full_or_broken_disk_is_a_store_that_is_away(local_store, monkeypatch)
     def fail(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gallery.object_stores.local.os.fsync", fail)
+    monkeypatch.setattr("pingvas.core.storage.local.os.fsync", fail)
     with pytest.raises(StorageUnavailable):
         put(local_store, "images/a/b.png")
     assert keys(local_store) == []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,14 @@ from pingvas.core.errors import NotFound, ServiceUnavailable
 CHUNK = 4 * 1024 * 1024
 # Objects in one page of a listing, and the most that S3 deletes in one request.
 PAGE = 1000
+BYTES = "application/octet-stream"
+_KINDS = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".json": "application/json",
+}
 
 
 class ObjectMissing(NotFound):
@@ -39,13 +47,26 @@ class StoredObject:
     modified: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class UploadLink:
+    """By it anybody may PUT one object: with these headers, of the signed length."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+def content_type_of(name: str) -> str:
+    """What a file or a key of this name holds, by its ending."""
+    return _KINDS.get(PurePosixPath(name).suffix.lower(), BYTES)
+
+
 class ObjectStore(Protocol):
     """Every method raises StorageUnavailable while the store is away."""
 
     def put(self, key: str, content: bytes, *, content_type: str) -> None:
         """Write the object whole or not at all; one that is there is replaced."""
 
-    def put_file(self, key: str, path: Path) -> None:
+    def put_file(self, key: str, path: Path, *, content_type: str = BYTES) -> None:
         """The same from a file of any size."""
 
     def size(self, key: str) -> int | None:
@@ -58,7 +79,19 @@ class ObjectStore(Protocol):
         """Objects below `prefix/`, folder by folder, at most PAGE at once."""
 
     def download_link(self, key: str, *, file_name: str, seconds: int) -> str:
-        """A URL by which anybody may save a PNG as `file_name` for so long."""
+        """A URL by which anybody may save the object as `file_name` for so long.
+
+        The name's ending says what it holds.
+        """
+
+    def presign_upload(
+        self, key: str, *, content_type: str, size: int, seconds: int
+    ) -> UploadLink:
+        """A link to put exactly `size` bytes of this type under `key`, for so long.
+
+        Whoever asks for one checks before that so many are allowed: the store takes
+        neither more nor fewer, nor anything said to be of another type.
+        """
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove the objects; those that are gone already count as removed."""

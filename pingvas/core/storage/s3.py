@@ -10,16 +10,25 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from storages.backends.s3 import S3Storage
 
-from gallery.object_stores.base import (
+from pingvas.core.storage.base import (
+    BYTES,
     CHUNK,
     PAGE,
     ObjectMissing,
     StorageUnavailable,
     StoredObject,
+    UploadLink,
+    content_type_of,
 )
 
 ABSENT = {"404", "NoSuchKey", "NotFound"}
 PAST_THE_END = {"416", "InvalidRange"}
+# How botocore's parameters travel.
+_HEADERS = {
+    "ContentType": "Content-Type",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
 
 
 class S3Store:
@@ -50,11 +59,10 @@ class S3Store:
                 **self._encryption,
             )
 
-    def put_file(self, key: str, path: Path) -> None:
+    def put_file(self, key: str, path: Path, *, content_type: str = BYTES) -> None:
+        extra = {"ContentType": content_type, **self._encryption}
         with path.open("rb") as file, _translated():
-            self._client.upload_fileobj(
-                file, self._bucket, key, ExtraArgs=dict(self._encryption)
-            )
+            self._client.upload_fileobj(file, self._bucket, key, ExtraArgs=extra)
 
     def size(self, key: str) -> int | None:
         try:
@@ -102,10 +110,29 @@ class S3Store:
     def download_link(self, key: str, *, file_name: str, seconds: int) -> str:
         headers = {
             "ResponseContentDisposition": f'attachment; filename="{file_name}"',
-            "ResponseContentType": "image/png",
+            "ResponseContentType": content_type_of(file_name),
         }
         with _translated():
             return str(self._storage.url(key, parameters=headers, expire=seconds))
+
+    def presign_upload(
+        self, key: str, *, content_type: str, size: int, seconds: int
+    ) -> UploadLink:
+        asked = {"ContentType": content_type, **self._encryption}
+        # Every header that is signed has to be sent as it is: the length too.
+        with _translated():
+            url = self._client.generate_presigned_url(
+                "put_object",
+                Params={
+                    **asked,
+                    "Bucket": self._bucket,
+                    "Key": key,
+                    "ContentLength": size,
+                },
+                ExpiresIn=seconds,
+            )
+        headers = {_HEADERS[name]: value for name, value in asked.items()}
+        return UploadLink(url=str(url), headers=headers)
 
 
 @contextmanager

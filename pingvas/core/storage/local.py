@@ -17,19 +17,21 @@ from django.urls import reverse
 from django.utils._os import safe_join
 from django.utils.http import urlencode
 
-from gallery.object_stores.base import (
-    CHUNK,
-    PAGE,
-    ObjectMissing,
-    StorageUnavailable,
-    StoredObject,
-)
-from gallery.object_stores.local_links import sign_download
 from pingvas.core.private_files import (
     close_folder,
     make_private_folder,
     private_opener,
 )
+from pingvas.core.storage.base import (
+    BYTES,
+    CHUNK,
+    PAGE,
+    ObjectMissing,
+    StorageUnavailable,
+    StoredObject,
+    UploadLink,
+)
+from pingvas.core.storage.local_links import UPLOAD_PATH, sign_download, sign_upload
 
 
 class LocalStore:
@@ -49,12 +51,18 @@ class LocalStore:
         return path
 
     def put(self, key: str, content: bytes, *, content_type: str) -> None:
-        with _translated(), self._aside(key) as file:
+        with self.writing(key) as file:
             file.write(content)
 
-    def put_file(self, key: str, path: Path) -> None:
-        with path.open("rb") as source, _translated(), self._aside(key) as file:
+    def put_file(self, key: str, path: Path, *, content_type: str = BYTES) -> None:
+        with path.open("rb") as source, self.writing(key) as file:
             shutil.copyfileobj(source, file, CHUNK)
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[BinaryIO]:
+        """A file that becomes the object when the block ends without an error."""
+        with _translated(), self._aside(key) as file:
+            yield file
 
     def size(self, key: str) -> int | None:
         path = self.path(key)
@@ -74,7 +82,16 @@ class LocalStore:
 
     def download_link(self, key: str, *, file_name: str, seconds: int) -> str:
         token = sign_download(key, file_name, seconds=seconds)
-        return f"{reverse('gallery-api:file')}?{urlencode({'token': token})}"
+        return f"{reverse('storage:file')}?{urlencode({'token': token})}"
+
+    def presign_upload(
+        self, key: str, *, content_type: str, size: int, seconds: int
+    ) -> UploadLink:
+        token = sign_upload(key, content_type, size, seconds=seconds)
+        return UploadLink(
+            url=f"/{UPLOAD_PATH}?{urlencode({'token': token})}",
+            headers={"Content-Type": content_type},
+        )
 
     def pages(self, prefix: str) -> Iterator[list[StoredObject]]:
         found = self._below(self.path(prefix))

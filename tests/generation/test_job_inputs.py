@@ -1,0 +1,118 @@
+"""Which pictures a job reads: its user's own and public ones, whoever writes."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError
+from psycopg.errors import InsufficientPrivilege
+
+from gallery.models import Image
+from gallery.services import delete_image
+from generation.models import GenerationJob, InputRole, JobInput
+from generation.services.inputs import (
+    InputNotFound,
+    NamedInput,
+    has_lost_an_input,
+    record_inputs,
+)
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from tests.cast import make_user
+from tests.database import app_connection
+from tests.gallery.pictures import make_image, make_job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, settings):
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture
+def alice():
+    return make_user("alice")
+
+
+@pytest.fixture
+def bobs():
+    """A private picture of somebody else's."""
+    return make_image(make_user("bob"))
+
+
+def publish(image):
+    with acting_as(SERVICE):
+        Image.objects.filter(pk=image.pk).update(is_public=True)
+
+
+def record(user, job, *images, role=InputRole.CONTROL):
+    inputs = [NamedInput(image, role, number) for number, image in enumerate(images)]
+    with acting_as(user_actor(user.id)):
+        record_inputs(user=user, job_ids=[job.id], inputs=inputs)
+
+
+def inputs_of(user, job):
+    with acting_as(user_actor(user.id)):
+        rows = JobInput.objects.filter(job=job).order_by("position")
+        return [(row.role, row.image_id) for row in rows]
+
+
+def test_a_job_reads_its_users_pictures_and_public_ones(alice, bobs):
+    own, job = make_image(alice), make_job(alice)
+    publish(bobs)
+    record(alice, job, own.id, bobs.id)
+    assert inputs_of(alice, job) == [("control", own.id), ("control", bobs.id)]
+
+
+def test_what_its_user_may_not_see_is_not_there(alice, bobs):
+    own, job = make_image(alice), make_job(alice)
+    for missing in (bobs.id, uuid4()):
+        with pytest.raises(InputNotFound) as refused:
+            record(alice, job, own.id, missing)
+        assert refused.value.data == {"images": [str(missing)]}
+    assert inputs_of(alice, job) == []
+
+
+def test_the_house_cannot_give_a_job_another_users_private_picture(alice, bobs):
+    job = make_job(alice)
+    refused = pytest.raises(IntegrityError, match="another user's private picture")
+    with refused, acting_as(SERVICE):
+        JobInput.objects.create(job=job, role="init", image=bobs)
+    publish(bobs)
+    with acting_as(SERVICE):
+        JobInput.objects.create(job=job, role="init", image=bobs)
+
+
+def test_nobody_sees_or_writes_anothers_inputs(alice):
+    job, bob = make_job(alice), make_user("bob")
+    record(alice, job, make_image(alice).id)
+    assert inputs_of(bob, job) == []
+    with app_connection() as web, pytest.raises(InsufficientPrivilege):
+        web.execute("DELETE FROM job_inputs")
+
+
+def test_a_picture_that_is_deleted_leaves_a_gap_and_the_job(alice):
+    own, other, job = make_image(alice), make_image(alice), make_job(alice)
+    record(alice, job, own.id, other.id)
+    with acting_as(user_actor(alice.id)):
+        assert not has_lost_an_input(job.id)
+        delete_image(user_id=alice.id, image_id=own.id)
+        assert has_lost_an_input(job.id)
+    assert inputs_of(alice, job) == [("control", None), ("control", other.id)]
+
+
+def test_a_job_that_goes_takes_its_inputs_along_and_no_picture(alice):
+    own, job = make_image(alice), make_job(alice)
+    record(alice, job, own.id)
+    with acting_as(SERVICE):
+        GenerationJob.objects.filter(id=job.id).delete()
+        assert not JobInput.objects.exists()
+        assert Image.objects.filter(id=own.id).exists()
+
+
+def test_a_role_is_one_of_four(alice):
+    job, own = make_job(alice), make_image(alice)
+    refused = pytest.raises(IntegrityError, match="job_inputs_role_check")
+    with refused, acting_as(SERVICE):
+        JobInput.objects.create(job=job, role="model", image=own)
