@@ -64,9 +64,11 @@ POLICIES = """
 
 def operations() -> dict[str, OwnRows]:
     """By table: those above, and what migrations made since."""
+    # Sorted: the loader finds them in whatever order, and processes share the tests.
+    migrations = sorted(MigrationLoader(None).disk_migrations.items())
     made = [
         operation
-        for migration in MigrationLoader(None).disk_migrations.values()
+        for _, migration in migrations
         for operation in migration.operations
         if isinstance(operation, OwnRows)
     ]
