@@ -16,7 +16,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from time import time
 from typing import Any, TypeVar
 from uuid import UUID
@@ -31,6 +31,7 @@ from accounts.models import TokenFamily, User
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.db.rows import columns_of, read_row
+from pingvas.core.db.statements import Statement
 from pingvas.core.errors import NotSignedIn, ServiceUnavailable
 from pingvas.core.events import doubt_sessions_on_commit
 from pingvas.core.redis import (
@@ -147,13 +148,17 @@ _HOLDER = """
 """
 
 
+@cache
+def _holder() -> Statement:
+    return Statement.of(_HOLDER, columns=columns_of(User, "holder"))
+
+
 def user_of(token: Token) -> User:
     """The active user of a verified token whose family lives; TokenInvalid without.
 
     The caller acts as that user already, or as identity.
     """
-    statement = _HOLDER.format(columns=columns_of(User, "holder"))
-    user = read_row(User, statement, {"user": token["sub"], "family": token["sid"]})
+    user = read_row(User, _holder().bind(user=token["sub"], family=token["sid"]))
     if user is None or not _is_of_now(token, user):
         raise TokenInvalid
     return user

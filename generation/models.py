@@ -11,6 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from generation.waiting import IS_WAITING
 from pingvas.core.db.functions import GenRandomUUID, Now
 from pingvas.core.db.schema import (
     ForeignKey,
@@ -172,12 +173,12 @@ class GenerationJob(models.Model):
             Index(
                 fields=["user", "-priority", "created_at", "id"],
                 name="idx_generation_jobs_claim",
-                condition=Q(status__in=["pending", "queued"]),
+                condition=IS_WAITING,
             ),
             Index(
                 fields=["user", "created_at", "id"],
                 name="idx_generation_jobs_oldest",
-                condition=Q(status__in=["pending", "queued"]),
+                condition=IS_WAITING,
             ),
             Index(
                 fields=["user", "batch_id"],

@@ -5,19 +5,22 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from generation.models import WORKER_SILENCE, GenerationJob
 from generation.pricing import MARGIN
-from generation.states import CLAIMABLE
+from generation.states import WAITING
+from generation.waiting import waiting
 from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 
-_AHEAD = """
+_AHEAD = Statement.of(
+    """
     WITH mine AS (
         SELECT s.user_id, s.virtual_start, j.priority, j.created_at, j.id,
             j.quoted_credits * j.batch_size / greatest(j.priority, 1)::float AS used,
             (SELECT count(DISTINCT batch_id) FROM generation_jobs o
-             WHERE o.user_id = j.user_id AND o.status IN ('pending', 'queued')
+             WHERE o.user_id = j.user_id AND {others_wait}
                AND o.batch_id <> j.batch_id
                AND (-o.priority, o.created_at, o.id) < (-j.priority, j.created_at, j.id)
             ) AS before
@@ -26,7 +29,7 @@ _AHEAD = """
     )
     SELECT mine.before, coalesce(sum(least(
         (SELECT count(DISTINCT batch_id) FROM generation_jobs w
-         WHERE w.user_id = s.user_id AND w.status IN ('pending', 'queued')),
+         WHERE w.user_id = s.user_id AND {they_wait}),
         1 + floor(
             (mine.virtual_start + mine.used * (mine.before + 1) - s.virtual_finish)
             / greatest(s.virtual_finish - s.virtual_start, 1e-9))
@@ -38,11 +41,14 @@ _AHEAD = """
         ORDER BY virtual_finish LIMIT 1000
     ) s ON true
     GROUP BY mine.before
-"""
+    """,
+    others_wait=waiting("o"),
+    they_wait=waiting("w"),
+)
 # When each worker that could run the job is free, whose pass it runs until then, and
 # how long it would load a model that it does not hold. A quote is the measured time
 # with its margin.
-_SLOTS = """
+_SLOTS = Statement("""
     SELECT coalesce(max(extract(epoch FROM
             running.started_at
             + running.quoted_credits * running.batch_size / %(margin)s
@@ -64,10 +70,10 @@ _SLOTS = """
         AND (worker.served_models IS NULL OR worker.served_models @> ARRAY[%(model)s])
         AND worker.heartbeat_at > now() - %(silence)s
     GROUP BY worker.id
-"""
-_AT_LIMIT = """
+""")
+_AT_LIMIT = Statement("""
     SELECT running >= running_limit FROM queue_shares WHERE user_id = %(user)s
-"""
+""")
 
 
 class Slot(NamedTuple):
@@ -94,17 +100,21 @@ class Place:
 
 def place_in_queue(job: GenerationJob) -> Place | None:
     """Where a waiting job stands; None once it runs. Acts as the service."""
-    if job.status not in CLAIMABLE:
+    if job.status not in WAITING:
         return None
-    values: dict[str, Any] = {
-        "job": job.id,
-        "user": job.user_id,
-        "tier": job.tier,
-        "model": job.model,
-        "margin": MARGIN,
-        "silence": WORKER_SILENCE,
-    }
-    ahead, found, at_limit = read_together([_AHEAD, _SLOTS, _AT_LIMIT], values)
+    ahead, found, at_limit = read_together(
+        [
+            _AHEAD.bind(job=job.id),
+            _SLOTS.bind(
+                user=job.user_id,
+                tier=job.tier,
+                model=job.model,
+                margin=MARGIN,
+                silence=WORKER_SILENCE,
+            ),
+            _AT_LIMIT.bind(user=job.user_id),
+        ]
+    )
     own, others = ahead[0] if ahead else (0, 0)
     slots = [Slot(max(free_in, 0.0), *others) for free_in, *others in found]
     before = int(own) + int(others)

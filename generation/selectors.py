@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from generation.models import WORKER_SILENCE, GenerationJob
 from generation.places import place_in_queue
 from generation.pricing import UNMEASURED, Speed
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 from pingvas.core.errors import NotFound
 
 
@@ -45,7 +45,7 @@ def describe_job(user_id: UUID, job_id: UUID) -> GenerationJob:
 
 
 # Asked with every quote: making it from querysets takes longer than running it.
-_SERVING_SPEED = """
+_SERVING_SPEED = Statement("""
     WITH serving AS (
         SELECT hardware_class FROM generation_workers
         WHERE (served_models IS NULL OR %(model)s = ANY(served_models))
@@ -57,7 +57,7 @@ _SERVING_SPEED = """
         OR NOT EXISTS (SELECT 1 FROM serving)
     )
     ORDER BY step_milliseconds DESC LIMIT 1
-"""
+""")
 
 
 def serving_speed(*, tier: str, model: str, base_model: str) -> Speed:
@@ -66,8 +66,6 @@ def serving_speed(*, tier: str, model: str, base_model: str) -> Speed:
     The slowest counts: the ceiling must hold. Without a live worker every class of
     hardware counts; a model that was never measured has the usual speed of its base.
     """
-    values: dict[str, Any] = {"tier": tier, "model": model, "silence": WORKER_SILENCE}
-    with connection.cursor() as cursor:
-        cursor.execute(_SERVING_SPEED, values)
-        row = cursor.fetchone()
-    return Speed(*row) if row else UNMEASURED[base_model]
+    asked = _SERVING_SPEED.bind(tier=tier, model=model, silence=WORKER_SILENCE)
+    [rows] = read_together([asked])
+    return Speed(*rows[0]) if rows else UNMEASURED[base_model]

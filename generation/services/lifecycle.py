@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -28,21 +29,22 @@ from generation.events import (
     to_event,
 )
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
-from generation.services.queue import LOCK_SHARE, REFRESH_SHARE, try_lock_share
-from generation.services.wake import ALL_TIERS, TIERS_WITH_WORK, wake_tiers_on_commit
+from generation.services.queue import LOCK_SHARE, refresh, try_lock_share
+from generation.services.wake import TIERS_WITH_WORK, wake_tiers_on_commit
 from generation.states import (
     CANCELLED,
-    CLAIMABLE,
     COMPLETED,
     FAILED,
     IN_PROGRESS,
     QUEUED,
     TERMINAL,
+    WAITING,
     before,
 )
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.db.rows import columns_of, instances, read_together
+from pingvas.core.db.statements import Bound, Statement
 from pingvas.core.errors import NotFound, PingvasError
 from pingvas.core.events import publish_on_commit
 
@@ -168,7 +170,7 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
     job = _lock_job(user_id, job_id)
     if job is None:
         raise NotFound
-    if job.status in CLAIMABLE:
+    if job.status in WAITING:
         _cancel(job, 0)
     elif job.status == IN_PROGRESS and job.cancel_requested_at is None:
         _update(job, {}, clocked=["cancel_requested_at"])
@@ -217,11 +219,15 @@ _LOCK_JOB = """
 """
 
 
+@cache
+def _lock_job_statement() -> Statement:
+    return Statement.of(_LOCK_JOB, columns=columns_of(GenerationJob, "job"))
+
+
 def _lock_job(user_id: UUID, job_id: UUID) -> GenerationJob | None:
     """The user's queue, then the job, locked in one flight."""
-    statement = _LOCK_JOB.format(columns=columns_of(GenerationJob, "job"))
-    values = {"user": user_id, "job": job_id}
-    _, rows = read_together([LOCK_SHARE, statement], values)
+    lock = _lock_job_statement().bind(user=user_id, job=job_id)
+    _, rows = read_together([LOCK_SHARE.bind(user=user_id), lock])
     found = instances(GenerationJob, rows)
     return found[0] if found else None
 
@@ -280,9 +286,15 @@ def _move(
         raise StaleAttempt
     ended = ["completed_at"] if status in TERMINAL else []
     columns |= {"status": status, "lease_expires_at": None, "deadline_at": None}
-    work = _update(job, columns, clocked=ended, behind=[REFRESH_SHARE, TIERS_WITH_WORK])
+    behind = [refresh(job.user_id), TIERS_WITH_WORK]
+    work = _update(job, columns, clocked=ended, behind=behind)
     announce(job, kind, **told)
     wake_tiers_on_commit(work)
+
+
+_UPDATE = """
+    UPDATE generation_jobs SET {changes} WHERE id = %(job)s RETURNING now()
+"""
 
 
 def _update(
@@ -290,7 +302,7 @@ def _update(
     columns: Mapping[str, Any],
     *,
     clocked: Sequence[str] = (),
-    behind: Sequence[str] = (),
+    behind: Sequence[Bound] = (),
 ) -> list[Any]:
     """Write columns of a locked job, the `clocked` ones by the database's clock.
 
@@ -304,11 +316,10 @@ def _update(
     }
     changes = [f"{name} = %({name})s" for name in columns]
     changes += [f"{name} = now()" for name in clocked]
-    statement = f"UPDATE generation_jobs SET {', '.join(changes)} WHERE id = %(job)s"  # noqa: S608 - names of our own columns
-    parameters = values | {"job": job.id, "user": job.user_id, "used": 0.0}
-    [now], *others = read_together(
-        [f"{statement} RETURNING now()", *behind], parameters | {"all_tiers": ALL_TIERS}
+    update = Statement.of(_UPDATE, changes=", ".join(changes)).bind(
+        job=job.id, **values
     )
+    [now], *others = read_together([update, *behind])
     for name, value in (dict(columns) | dict.fromkeys(clocked, now[0])).items():
         setattr(job, name, value)
     return others[-1] if others else []

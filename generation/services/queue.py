@@ -8,28 +8,33 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection
-
 from accounts.tiers import limits_for
+from generation.waiting import waiting
 from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Bound, Statement
 
-LOCK_SHARE = "SELECT 1 FROM queue_shares WHERE user_id = %(user)s FOR UPDATE"
-_OPEN_SHARE = """
+LOCK_SHARE = Statement("SELECT 1 FROM queue_shares WHERE user_id = %(user)s FOR UPDATE")
+_TRY_LOCK_SHARE = Statement(f"{LOCK_SHARE.text} SKIP LOCKED")
+_OPEN_SHARE = Statement("""
     INSERT INTO queue_shares (user_id, tier, running_limit)
     VALUES (%(user)s, %(tier)s, %(limit)s)
     ON CONFLICT (user_id) DO UPDATE
         SET tier = excluded.tier, running_limit = excluded.running_limit
-"""
+""")
 
-_WAITING = """
-    SELECT count(DISTINCT batch_id) FROM generation_jobs
-    WHERE user_id = %(user)s AND status IN ('pending', 'queued')
-"""
+_WAITING = Statement.of(
+    """
+    SELECT count(DISTINCT batch_id) FROM generation_jobs j
+    WHERE user_id = %(user)s AND {waiting}
+    """,
+    waiting=waiting("j"),
+)
 
 # Whoever comes back, from idling or from their running limit, joins at the queue's
 # present time: staying away earns nothing. So does a share that was passed over for
 # long, after the claim that it waited for.
-REFRESH_SHARE = """
+_REFRESH_SHARE = Statement.of(
+    """
     UPDATE queue_shares s SET
         running = r.running,
         waiting_since = h.created_at,
@@ -50,12 +55,14 @@ REFRESH_SHARE = """
     ) t
     LEFT JOIN LATERAL (
         SELECT id, created_at, priority, quoted_credits, batch_size
-        FROM generation_jobs
-        WHERE user_id = o.user_id AND status IN ('pending', 'queued')
+        FROM generation_jobs j
+        WHERE user_id = o.user_id AND {waiting}
         ORDER BY priority DESC, created_at, id LIMIT 1
     ) h ON true
     WHERE o.user_id = s.user_id AND s.user_id = %(user)s
-"""
+    """,
+    waiting=waiting("j"),
+)
 
 
 def open_share(user_id: UUID, tier: str) -> int:
@@ -63,25 +70,26 @@ def open_share(user_id: UUID, tier: str) -> int:
 
     Makes it on first need, and gives it the limits of `tier`.
     """
-    values = {"user": user_id, "tier": tier, "limit": limits_for(tier).running}
-    _, [[waiting]] = read_together([_OPEN_SHARE, _WAITING], values)
-    return int(waiting)
+    limit = limits_for(tier).running
+    opening = _OPEN_SHARE.bind(user=user_id, tier=tier, limit=limit)
+    _, [[found]] = read_together([opening, _WAITING.bind(user=user_id)])
+    return int(found)
 
 
 def try_lock_share(user_id: UUID) -> bool:
     """Lock the user's queue as above, or False at once while somebody else has it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM queue_shares WHERE user_id = %s FOR UPDATE SKIP LOCKED",
-            [user_id],
-        )
-        return cursor.fetchone() is not None
+    [rows] = read_together([_TRY_LOCK_SHARE.bind(user=user_id)])
+    return bool(rows)
 
 
-def refresh_share(user_id: UUID, *, used: float = 0.0) -> None:
-    """Recompute the locked share from the user's jobs; call after every change.
+def refresh(user_id: UUID, *, used: float = 0.0) -> Bound:
+    """Recompute the locked share from the user's jobs; to be sent after every change.
 
     `used`: virtual time that a claim took, credits divided by the tier's weight.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(REFRESH_SHARE, {"user": user_id, "used": used})
+    return _REFRESH_SHARE.bind(user=user_id, used=used)
+
+
+def refresh_share(user_id: UUID) -> None:
+    """The same, at once and alone."""
+    read_together([refresh(user_id)])

@@ -17,23 +17,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from generation.events import JobStarted
 from generation.models import GenerationJob
 from generation.services.lifecycle import Attempt, announce
-from generation.services.queue import REFRESH_SHARE, refresh_share
-from generation.services.wake import (
-    ALL_TIERS,
-    TIERS_WITH_WORK,
-    Work,
-    wake_tiers_on_commit,
-)
+from generation.services.queue import refresh, refresh_share
+from generation.services.wake import TIERS_WITH_WORK, Work, wake_tiers_on_commit
+from generation.waiting import waiting
 from pingvas.core.db.rows import columns_of, instances, read_together
+from pingvas.core.db.statements import Bound, Statement
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 LOADING_LIMIT = timedelta(minutes=10)
@@ -46,7 +44,8 @@ WARM_LOOKAHEAD = 32
 # Another worker may take the head between our look and our lock.
 TRIES = 5
 
-_CLAIM = """
+_CLAIM = Statement.of(
+    """
 WITH picked AS (
     SELECT s.user_id, s.virtual_start, s.virtual_finish, head.batch_id,
            head.quoted_credits * head.batch_size / greatest(head.priority, 1)::float
@@ -58,7 +57,7 @@ WITH picked AS (
                 SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority,
                        j.created_at
                 FROM generation_jobs j
-                WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
+                WHERE j.user_id = s.user_id AND {waiting}
                   AND (%(served)s::text[] IS NULL
                        OR j.model = ANY(%(served)s::text[]))
                 ORDER BY j.created_at, j.id LIMIT 1
@@ -71,7 +70,7 @@ WITH picked AS (
                 SELECT j.id, j.batch_id, j.batch_size, j.quoted_credits, j.priority,
                        j.model, j.created_at
                 FROM generation_jobs j
-                WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
+                WHERE j.user_id = s.user_id AND {waiting}
                   AND (%(served)s::text[] IS NULL
                        OR j.model = ANY(%(served)s::text[]))
                 ORDER BY j.priority DESC, j.created_at, j.id LIMIT %(lookahead)s
@@ -95,20 +94,22 @@ WITH picked AS (
         deadline_at = now() + %(loading)s
     FROM picked
     WHERE j.user_id = picked.user_id AND j.batch_id = picked.batch_id
-      AND j.status IN ('pending', 'queued')
+      AND {waiting}
     RETURNING j.id
 )
 SELECT picked.user_id, picked.used, picked.virtual_start, picked.virtual_finish,
        array_remove(array_agg(claimed.id), NULL)
 FROM picked LEFT JOIN claimed ON true
 GROUP BY 1, 2, 3, 4
-"""
+    """,
+    waiting=waiting("j"),
+)
 
 # A share that stood before the picked one was passed over: locked this moment, or not
 # for this worker. It must not hold the present back, or those who have used the queue
 # since would wait behind every newcomer. A clock that another claim is moving is left
 # to it: claims never wait for each other.
-_ADVANCE_CLOCK = """
+_ADVANCE_CLOCK = Statement("""
     UPDATE queue_clock SET virtual_time = t.present
     FROM (
         SELECT coalesce((
@@ -119,7 +120,7 @@ _ADVANCE_CLOCK = """
     ) t
     WHERE virtual_time < t.present
       AND id IN (SELECT id FROM queue_clock FOR UPDATE SKIP LOCKED)
-"""
+""")
 
 _CLAIMED = """
     SELECT {columns} FROM generation_jobs AS job
@@ -133,23 +134,40 @@ _OURS = """
     WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
       AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
 """
-_START_BILLED = """
+_START_BILLED = Statement.of(
+    """
     UPDATE generation_jobs SET deadline_at = now() + greatest(
         %(each)s * quoted_credits * batch_size, %(shortest)s)
     FROM {ours}
-"""
-_START_FREE = """
+    """,
+    ours=_OURS,
+)
+_START_FREE = Statement.of(
+    """
     UPDATE generation_jobs SET deadline_at = now() + %(limit)s FROM {ours}
-"""
-_RENEW = """
+    """,
+    ours=_OURS,
+)
+_RENEW = Statement.of(
+    """
     UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
     FROM {ours} AND deadline_at > now()
     RETURNING id, cancel_requested_at IS NOT NULL
-"""
-_LOOK = """
+    """,
+    ours=_OURS,
+)
+_LOOK = Statement.of(
+    """
     SELECT id, cancel_requested_at IS NOT NULL
     FROM generation_jobs, {ours} AND deadline_at > now() AND lease_expires_at > now()
-"""
+    """,
+    ours=_OURS,
+)
+
+
+@cache
+def _claimed() -> Statement:
+    return Statement.of(_CLAIMED, columns=columns_of(GenerationJob, "job"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,22 +214,14 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
 
 def _settle_claim(picked: _Picked) -> tuple[list[GenerationJob], list[Work]]:
     """Move the share and the clock on, in one flight: the jobs, and who else waits."""
-    columns = columns_of(GenerationJob, "job")
+    served = picked.virtual_start + picked.used
     *_, rows, work = read_together(
         [
-            REFRESH_SHARE,
-            _ADVANCE_CLOCK,
-            _CLAIMED.format(columns=columns),
+            refresh(picked.user_id, used=picked.used),
+            _ADVANCE_CLOCK.bind(finish=picked.virtual_finish, served=served),
+            _claimed().bind(jobs=picked.job_ids),
             TIERS_WITH_WORK,
-        ],
-        {
-            "user": picked.user_id,
-            "used": picked.used,
-            "finish": picked.virtual_finish,
-            "served": picked.virtual_start + picked.used,
-            "jobs": picked.job_ids,
-            "all_tiers": ALL_TIERS,
-        },
+        ]
     )
     return instances(GenerationJob, rows), work
 
@@ -255,16 +265,17 @@ def start_free_phase(attempts: Sequence[Attempt]) -> None:
     _run_over(attempts, _START_FREE, limit=LOADING_LIMIT)
 
 
-def _run_over(attempts: Sequence[Attempt], statement: str, **values: Any) -> list[Any]:
+def _run_over(
+    attempts: Sequence[Attempt], statement: Statement, **values: Any
+) -> list[Any]:
     """What `statement` returns for those of the attempts that still are ours."""
-    values |= {
+    ours = {
         "jobs": [attempt.job_id for attempt in attempts],
         "numbers": [attempt.number for attempt in attempts],
         "claimed": [attempt.claimed_at for attempt in attempts],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement.format(ours=_OURS), values)
-        return cursor.fetchall() if cursor.description else []
+    [rows] = read_together([statement.bind(**ours, **values)])
+    return rows
 
 
 def _pick_present(offer: WorkerOffer) -> _Picked | None:
@@ -280,20 +291,19 @@ def _pick_present(offer: WorkerOffer) -> _Picked | None:
 
 
 def _pick(offer: WorkerOffer) -> _Picked | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, claim_parameters(offer))
-        row = cursor.fetchone()
-    return None if row is None else _Picked(*row)
+    [rows] = read_together([claim_of(offer)])
+    return _Picked(*rows[0]) if rows else None
 
 
-def claim_parameters(offer: WorkerOffer) -> dict[str, Any]:
-    return {
-        "worker": offer.worker_id,
-        "tiers": list(offer.tiers),
-        "served": None if offer.served_models is None else list(offer.served_models),
-        "warm": list(offer.warm_models),
-        "lease": LEASE,
-        "aged": AGED,
-        "lookahead": WARM_LOOKAHEAD,
-        "loading": LOADING_LIMIT,
-    }
+def claim_of(offer: WorkerOffer) -> Bound:
+    served = None if offer.served_models is None else list(offer.served_models)
+    return _CLAIM.bind(
+        worker=offer.worker_id,
+        tiers=list(offer.tiers),
+        served=served,
+        warm=list(offer.warm_models),
+        lease=LEASE,
+        aged=AGED,
+        lookahead=WARM_LOOKAHEAD,
+        loading=LOADING_LIMIT,
+    )

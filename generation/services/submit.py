@@ -17,7 +17,7 @@ from generation.models import GenerationJob
 from generation.pricing import Quote, quote_picture
 from generation.selectors import serving_speed
 from generation.services.lifecycle import announce
-from generation.services.queue import REFRESH_SHARE, open_share
+from generation.services.queue import open_share, refresh
 from generation.services.wake import RUN_TASK
 from generation.specs import GenerationSpec
 from generation.states import QUEUED, TERMINAL
@@ -25,6 +25,7 @@ from modelhub.models import AIModel
 from modelhub.selectors import access_model
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.rows import insert_rows, read_together
+from pingvas.core.db.statements import Statement
 from pingvas.core.errors import PingvasError
 from pingvas.core.publishing import send_task_on_commit
 from pingvas.core.redis import tier_queue
@@ -82,16 +83,16 @@ def submit_jobs(
     return jobs
 
 
-_QUEUE = """
+_QUEUE = Statement("""
     UPDATE generation_jobs SET status = 'queued', queued_at = now()
     WHERE id = ANY(%(jobs)s) RETURNING now()
-"""
+""")
 
 
 def _queue(user: User, jobs: Sequence[GenerationJob]) -> None:
     """Make the new jobs claimable, as the objects then say too."""
-    values = {"jobs": [job.id for job in jobs], "user": user.id, "used": 0.0}
-    [[now], *_], _ = read_together([_QUEUE, REFRESH_SHARE], values)
+    queued = _QUEUE.bind(jobs=[job.id for job in jobs])
+    [[now], *_], _ = read_together([queued, refresh(user.id)])
     for job in jobs:
         job.status = QUEUED
         job.created_at = job.queued_at = now

@@ -6,11 +6,14 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from redis.exceptions import RedisError
 
 from accounts.tiers import Tier
+from generation.waiting import waiting
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 from pingvas.core.publishing import send_task
 from pingvas.core.redis import redis_client, tier_queue
 
@@ -20,7 +23,8 @@ RUN_TASK = "workers.run_next"
 
 # The first share at or after the tier: asked for an equal one, the planner, who takes
 # every tier for a common one, reads all of a long queue to find none of a rare tier.
-TIERS_WITH_WORK = """
+_TIERS_WITH_WORK = Statement.of(
+    """
     SELECT t.tier, s.user_id, j.id
     FROM unnest(%(all_tiers)s::text[]) AS t(tier)
     CROSS JOIN LATERAL (
@@ -28,15 +32,15 @@ TIERS_WITH_WORK = """
         WHERE claimable AND tier >= t.tier ORDER BY tier LIMIT 1
     ) s
     CROSS JOIN LATERAL (
-        SELECT id FROM generation_jobs
-        WHERE user_id = s.user_id AND status IN ('pending', 'queued')
+        SELECT id FROM generation_jobs w
+        WHERE user_id = s.user_id AND {waiting}
         ORDER BY priority DESC, created_at, id LIMIT 1
     ) j
     WHERE s.tier = t.tier
-"""
-
-
-ALL_TIERS = list(Tier.values)
+    """,
+    waiting=waiting("w"),
+)
+TIERS_WITH_WORK = _TIERS_WITH_WORK.bind(all_tiers=list(Tier.values))
 
 # What `TIERS_WITH_WORK` answers: a tier, a user with claimable work, a job of theirs.
 Work = tuple[str, UUID, UUID]
@@ -60,9 +64,8 @@ def wake_tiers_on_commit(found: Sequence[Work] | None = None) -> None:
 
 def wake_tiers() -> list[str]:
     """Send a message to each tier with claimable work and none waiting; the tiers."""
-    with acting_as(SERVICE), connection.cursor() as cursor:
-        cursor.execute(TIERS_WITH_WORK, {"all_tiers": ALL_TIERS})
-        found = cursor.fetchall()
+    with acting_as(SERVICE):
+        [found] = read_together([TIERS_WITH_WORK])
     return _wake_without_message(found)
 
 

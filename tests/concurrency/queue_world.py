@@ -18,8 +18,11 @@ from generation.services.lifecycle import Attempt, Finished, complete_job
 from generation.services.schedule import WorkerOffer, attempt_of, claim_jobs
 from generation.services.submit import submit_jobs
 from generation.specs import GenerationSpec
+from generation.waiting import waiting
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 
 # One credit: the smallest picture there is.
 CHEAP = {"model": "starter", "prompt": "a star", "width": 64, "height": 64, "steps": 1}
@@ -116,7 +119,8 @@ def drain(most: int = 1000) -> int:
 
 
 # The recount of every share from the jobs alone.
-_WRONG_SHARES = """
+_WRONG_SHARES = Statement.of(
+    """
     SELECT s.user_id, s.running, r.running, s.claimable, w.waiting, s.waiting_since
     FROM queue_shares s
     CROSS JOIN LATERAL (
@@ -125,26 +129,27 @@ _WRONG_SHARES = """
     ) r
     CROSS JOIN LATERAL (
         SELECT count(*) AS waiting FROM generation_jobs
-        WHERE user_id = s.user_id AND status IN ('pending', 'queued')
+        WHERE user_id = s.user_id AND {waiting}
     ) w
     WHERE s.running <> r.running
        OR r.running > s.running_limit
        OR s.claimable <> (w.waiting > 0 AND r.running < s.running_limit)
        OR (s.waiting_since IS NULL) <> (w.waiting = 0)
        OR s.virtual_finish < s.virtual_start
-"""
-_JOBS_WITHOUT_SHARE = """
+    """,
+    waiting=waiting("generation_jobs"),
+)
+_JOBS_WITHOUT_SHARE = Statement("""
     SELECT id FROM generation_jobs j
     WHERE NOT EXISTS (SELECT 1 FROM queue_shares s WHERE s.user_id = j.user_id)
-"""
+""")
 
 
 def assert_shares_equal_the_jobs() -> None:
     """Each by one statement, and so at one instant, whatever goes on."""
-    with acting_as(SERVICE), connection.cursor() as cursor:
-        for statement in (_WRONG_SHARES, _JOBS_WITHOUT_SHARE):
-            cursor.execute(statement)
-            assert cursor.fetchall() == []
+    with acting_as(SERVICE):
+        assert read_together([_WRONG_SHARES.bind()]) == [[]]
+        assert read_together([_JOBS_WITHOUT_SHARE.bind()]) == [[]]
 
 
 def assert_queue_is_sound() -> None:

@@ -23,6 +23,7 @@ from generation.services.lifecycle import (
 )
 from generation.services.schedule import attempt_of, claim_jobs
 from generation.services.submit import QueueFull
+from generation.waiting import waiting
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from tests.concurrency.queue_world import (
     assert_queue_is_sound,
@@ -38,6 +39,7 @@ from tests.concurrency.queue_world import (
 )
 from tests.concurrency.racing import THREADS, act_together, run_together
 from tests.database import admin_connection
+from tests.statements import without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,10 +56,10 @@ def alice():
 
 @pytest.fixture
 def unlocked_shares(monkeypatch, without_locks):
-    for name in ("LOCK_SHARE", "_LOCK_JOB"):
-        statement, lock, _ = getattr(lifecycle, name).partition("FOR UPDATE")
-        assert lock
-        monkeypatch.setattr(lifecycle, name, statement)
+    share = without(lifecycle.LOCK_SHARE, "FOR UPDATE")
+    job = without(lifecycle._lock_job_statement(), "FOR UPDATE")
+    monkeypatch.setattr(lifecycle, "LOCK_SHARE", share)
+    monkeypatch.setattr(lifecycle, "_lock_job_statement", lambda: job)
     monkeypatch.setattr(lifecycle, "try_lock_share", lambda user_id: True)
 
 
@@ -73,9 +75,9 @@ def state_of(job: GenerationJob) -> GenerationJob:
 def test_control_without_its_guards_a_job_is_claimed_twice(
     alice, meet_after, monkeypatch
 ):
-    unguarded = schedule._CLAIM.replace("FOR UPDATE OF s SKIP LOCKED", "").replace(
-        "picked.batch_id\n      AND j.status IN ('pending', 'queued')",
-        "picked.batch_id",
+    unlocked = without(schedule._CLAIM, "FOR UPDATE OF s SKIP LOCKED")
+    unguarded = without(
+        unlocked, f"picked.batch_id\n      AND {waiting('j')}", "picked.batch_id"
     )
     monkeypatch.setattr(schedule, "_CLAIM", unguarded)
     [job] = submit(alice)
@@ -107,7 +109,7 @@ def test_control_without_the_lock_a_user_runs_above_the_limit(
     alice, meet_after, monkeypatch
 ):
     make_model("other")
-    unlocked = schedule._CLAIM.replace("FOR UPDATE OF s SKIP LOCKED", "")
+    unlocked = without(schedule._CLAIM, "FOR UPDATE OF s SKIP LOCKED")
     monkeypatch.setattr(schedule, "_CLAIM", unlocked)
     assert claim_beside(alice, meet_after) == 2
 
@@ -169,9 +171,10 @@ def submit_together(user: Any, meet_after: Any) -> list[Any]:
 def test_control_without_the_lock_more_wait_than_the_plan_allows(
     alice, meet_after, monkeypatch
 ):
-    open_share, lock, _ = queue._OPEN_SHARE.partition("DO UPDATE")
-    assert lock
-    monkeypatch.setattr(queue, "_OPEN_SHARE", f"{open_share} DO NOTHING")
+    locking = """DO UPDATE
+        SET tier = excluded.tier, running_limit = excluded.running_limit"""
+    opening = without(queue._OPEN_SHARE, locking, "DO NOTHING")
+    monkeypatch.setattr(queue, "_OPEN_SHARE", opening)
     outcomes = submit_together(alice, meet_after)
     assert not any(isinstance(each, QueueFull) for each in outcomes)
 

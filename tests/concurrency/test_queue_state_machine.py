@@ -47,7 +47,7 @@ from generation.services.schedule import (
     start_billed_phase,
 )
 from generation.services.sweep import sweep
-from generation.states import CLAIMABLE, TERMINAL, TRANSITIONS
+from generation.states import TERMINAL, TRANSITIONS, WAITING
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.redis import tier_queue
@@ -112,7 +112,7 @@ class Queue(RuleBasedStateMachine):
         )
 
     def has_room(self, user: int) -> bool:
-        return len(self.batches(user, CLAIMABLE)) < limits_for(TIERS[user]).waiting
+        return len(self.batches(user, WAITING)) < limits_for(TIERS[user]).waiting
 
     def batches(self, user: int, statuses: Any) -> set[str]:
         jobs = self.model.values()
@@ -178,7 +178,7 @@ class Queue(RuleBasedStateMachine):
         if stranger:
             assert answer.status_code == 404
             return
-        if known.status in CLAIMABLE:
+        if known.status in WAITING:
             self.end(known, "cancelled", 0)
         elif known.status == "in_progress":
             known.asked = True
@@ -213,14 +213,14 @@ class Queue(RuleBasedStateMachine):
             for user, tier in enumerate(TIERS):
                 running = self.batches(user, {"in_progress"})
                 assert (
-                    not self.batches(user, CLAIMABLE)
+                    not self.batches(user, WAITING)
                     or len(running) >= limits_for(tier).running
                 )
             return multiple()
         assert len({self.model[job.id].batch for job in claimed}) == 1
         for job in claimed:
             known = self.model[job.id]
-            assert known.status in CLAIMABLE
+            assert known.status in WAITING
             known.status, known.attempt = "in_progress", known.attempt + 1
             known.expired = False
             assert job.attempt == known.attempt
