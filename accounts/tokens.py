@@ -149,7 +149,7 @@ _HOLDER = """
 
 
 @cache
-def _holder() -> Statement:
+def _holder_of_token() -> Statement:
     return Statement.of(_HOLDER, columns=columns_of(User, "holder"))
 
 
@@ -158,7 +158,9 @@ def user_of(token: Token) -> User:
 
     The caller acts as that user already, or as identity.
     """
-    user = read_row(User, _holder().bind(user=token["sub"], family=token["sid"]))
+    user = read_row(
+        User, _holder_of_token().bind(user=token["sub"], family=token["sid"])
+    )
     if user is None or not _is_of_now(token, user):
         raise TokenInvalid
     return user

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from generation.lanes import PLACES, Lane
 from generation.models import WORKER_SILENCE, GenerationJob
 from generation.pricing import MARGIN
 from generation.states import WAITING
-from generation.waiting import waiting
+from generation.waiting import claimable
 from pingvas.core.db.rows import read_together
 from pingvas.core.db.statements import Statement
 
-_AHEAD = Statement.of(
-    """
+_AHEAD = """
     WITH mine AS (
-        SELECT s.user_id, s.virtual_start, j.priority, j.created_at, j.id,
+        SELECT s.user_id, s.{start} AS start, j.priority, j.created_at, j.id,
             j.quoted_credits * j.batch_size / greatest(j.priority, 1)::float AS used,
             (SELECT count(DISTINCT batch_id) FROM generation_jobs o
-             WHERE o.user_id = j.user_id AND {others_wait}
+             WHERE o.user_id = j.user_id AND o.lane = '{lane}' AND {others_wait}
                AND o.batch_id <> j.batch_id
                AND (-o.priority, o.created_at, o.id) < (-j.priority, j.created_at, j.id)
             ) AS before
@@ -29,22 +29,19 @@ _AHEAD = Statement.of(
     )
     SELECT mine.before, coalesce(sum(least(
         (SELECT count(DISTINCT batch_id) FROM generation_jobs w
-         WHERE w.user_id = s.user_id AND {they_wait}),
+         WHERE w.user_id = s.user_id AND w.lane = '{lane}' AND {they_wait}),
         1 + floor(
-            (mine.virtual_start + mine.used * (mine.before + 1) - s.virtual_finish)
-            / greatest(s.virtual_finish - s.virtual_start, 1e-9))
+            (mine.start + mine.used * (mine.before + 1) - s.{finish})
+            / greatest(s.{finish} - s.{start}, 1e-9))
     )), 0)
     FROM mine LEFT JOIN LATERAL (
         SELECT * FROM queue_shares
-        WHERE claimable AND user_id <> mine.user_id
-          AND virtual_finish < mine.virtual_start + mine.used * (mine.before + 1)
-        ORDER BY virtual_finish LIMIT 1000
+        WHERE {place_claimable} AND user_id <> mine.user_id
+          AND {finish} < mine.start + mine.used * (mine.before + 1)
+        ORDER BY {finish} LIMIT 1000
     ) s ON true
     GROUP BY mine.before
-    """,
-    others_wait=waiting("o"),
-    they_wait=waiting("w"),
-)
+"""
 # When each worker that could run the job is free, whose pass it runs until then, and
 # how long it would load a model that it does not hold. A quote is the measured time
 # with its margin.
@@ -71,9 +68,22 @@ _SLOTS = Statement("""
         AND worker.heartbeat_at > now() - %(silence)s
     GROUP BY worker.id
 """)
-_AT_LIMIT = Statement("""
-    SELECT running >= running_limit FROM queue_shares WHERE user_id = %(user)s
-""")
+_AT_LIMIT = """
+    SELECT NOT ({has_room}) FROM queue_shares s WHERE user_id = %(user)s
+"""
+_AHEAD_IN = {
+    lane: Statement.of(
+        _AHEAD,
+        **place.parts(),
+        others_wait=claimable("o"),
+        they_wait=claimable("w"),
+    )
+    for lane, place in PLACES.items()
+}
+_AT_LIMIT_IN = {
+    lane: Statement.of(_AT_LIMIT, has_room=place.has_room(counts="s", share="s"))
+    for lane, place in PLACES.items()
+}
 
 
 class Slot(NamedTuple):
@@ -99,12 +109,16 @@ class Place:
 
 
 def place_in_queue(job: GenerationJob) -> Place | None:
-    """Where a waiting job stands; None once it runs. Acts as the service."""
-    if job.status not in WAITING:
+    """Where a waiting job stands; None once it runs. Acts as the service.
+
+    None as well while it waits for other jobs: it stands in no line yet.
+    """
+    if job.status not in WAITING or job.waits_on:
         return None
+    lane = Lane(job.lane)
     ahead, found, at_limit = read_together(
         [
-            _AHEAD.bind(job=job.id),
+            _AHEAD_IN[lane].bind(job=job.id),
             _SLOTS.bind(
                 user=job.user_id,
                 tier=job.tier,
@@ -112,7 +126,7 @@ def place_in_queue(job: GenerationJob) -> Place | None:
                 margin=MARGIN,
                 silence=WORKER_SILENCE,
             ),
-            _AT_LIMIT.bind(user=job.user_id),
+            _AT_LIMIT_IN[lane].bind(user=job.user_id),
         ]
     )
     own, others = ahead[0] if ahead else (0, 0)

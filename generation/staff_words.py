@@ -18,6 +18,7 @@ FAILURES = {
     "model_refused": _("Model refused"),
     "model_too_large": _("Model too large"),
     "out_of_memory": _("Out of memory"),
+    "parent_failed": _("Lost what it waited for"),
     "spec_refused": _("Settings refused"),
     "storage_unavailable": _("Storage away"),
 }

@@ -148,6 +148,7 @@ def _failure_words() -> dict[str, str]:
         _("The model gave no valid picture."): {"broken_picture"},
         _("The worker was lost too often."): {"worker_lost", "device_lost"},
         _("It took far longer than expected."): {"deadline_exceeded"},
+        _("A picture that it needed was not made."): {"parent_failed"},
         _("Something went wrong on our side."): OURS,
         _("It could not be made."): {"unknown"},
     }

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import Any, cast
 from uuid import UUID
 
@@ -28,9 +29,20 @@ from generation.events import (
     JobQueued,
     to_event,
 )
+from generation.lanes import PLACES, Lane, other_lane
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
-from generation.services.queue import LOCK_SHARE, refresh, try_lock_share
-from generation.services.wake import TIERS_WITH_WORK, wake_tiers_on_commit
+from generation.services.dependencies import count_again, count_one, descendants
+from generation.services.queue import (
+    LOCK_SHARE,
+    refresh,
+    refresh_share,
+    try_lock_share,
+)
+from generation.services.wake import (
+    TIERS_WITH_WORK,
+    look_on_commit,
+    wake_tiers_on_commit,
+)
 from generation.states import (
     CANCELLED,
     COMPLETED,
@@ -195,6 +207,23 @@ def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
     return job
 
 
+@acting_as(SERVICE, savepoint=False)
+def recount_parents(*, job_id: UUID, user_id: UUID) -> bool:
+    """Put right what a job waits for; False when somebody is at it this moment.
+
+    One with a lost parent fails, and with it whatever waits for it.
+    """
+    if not try_lock_share(user_id):
+        return False
+    counted = count_one(job_id, user_id)
+    job = _lock_job(user_id, job_id) if counted else None
+    if counted and counted[1] and job is not None:
+        _fail(job, *PARENT_FAILED)
+    refresh_share(user_id)
+    look_on_commit()
+    return True
+
+
 def announce(job: GenerationJob, kind: type[JobEvent], **data: Any) -> None:
     """Tell the owner's screens what became of the job, once this is committed."""
     told = kind(status=job.status, batch_id=str(job.batch_id), **data)
@@ -248,19 +277,28 @@ def _requeue(job: GenerationJob, **columns: Any) -> None:
     _move(job, QUEUED, columns, JobQueued, **told)
 
 
+# A picture that this one was to be made from was not made.
+PARENT_FAILED = ("parent_failed", "A job that this one waited for did not complete.")
+
+
 def _fail(job: GenerationJob, code: str, message: str) -> None:
     release_hold(job_id=job.id)
+    columns, told = _failure(job, code, message)
+    _move(job, FAILED, columns, JobFailed, **told)
+
+
+def _failure(
+    job: GenerationJob, code: str, message: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a job that failed says of it, and what its owner is told."""
     columns = {"error_code": code, "error_message": message, "credits_consumed": 0}
-    _move(
-        job,
-        FAILED,
-        columns,
-        JobFailed,
-        code=code,
-        message=message,
-        charge=0,
-        released=job.quoted_credits,
-    )
+    told = {
+        "code": code,
+        "message": message,
+        "charge": 0,
+        "released": job.quoted_credits,
+    }
+    return columns, told
 
 
 def _cancel(job: GenerationJob, milliseconds: int) -> None:
@@ -282,14 +320,50 @@ def _move(
 
     Then tell the owner, and the workers of whatever can be claimed now.
     """
+    behind = [refresh(job.user_id), TIERS_WITH_WORK[Lane(job.lane)]]
+    *lost, [claimable], work = _change(
+        job, status, columns, behind=[*_follow(job, status), *behind]
+    )
+    announce(job, kind, **told)
+    for child in instances(GenerationJob, chain.from_iterable(lost)):
+        _fail_child(child)
+    if dict(zip(PLACES, claimable, strict=True))[other_lane(job.lane)]:
+        look_on_commit()
+    else:
+        wake_tiers_on_commit(work)
+
+
+def _follow(job: GenerationJob, status: JobStatus) -> list[Bound]:
+    """What the end of a job means for those that wait for it; answers who is lost."""
+    if status == COMPLETED:
+        return [count_again(job)]
+    return [descendants(job)] if status in TERMINAL else []
+
+
+def _fail_child(child: GenerationJob) -> None:
+    """End one of all those that waited for a job that did not complete.
+
+    They were never claimable: the user's places stay what they are.
+    """
+    release_hold(job_id=child.id)
+    columns, told = _failure(child, *PARENT_FAILED)
+    _change(child, FAILED, columns)
+    announce(child, JobFailed, **told)
+
+
+def _change(
+    job: GenerationJob,
+    status: JobStatus,
+    columns: Mapping[str, Any],
+    *,
+    behind: Sequence[Bound] = (),
+) -> list[Any]:
+    """Change the status of a locked job; what the statements behind it answered."""
     if job.status not in before(status):
         raise StaleAttempt
     ended = ["completed_at"] if status in TERMINAL else []
-    columns |= {"status": status, "lease_expires_at": None, "deadline_at": None}
-    behind = [refresh(job.user_id), TIERS_WITH_WORK]
-    work = _update(job, columns, clocked=ended, behind=behind)
-    announce(job, kind, **told)
-    wake_tiers_on_commit(work)
+    leaving = {"status": status, "lease_expires_at": None, "deadline_at": None}
+    return _update(job, {**columns, **leaving}, clocked=ended, behind=behind)
 
 
 _UPDATE = """
@@ -306,8 +380,7 @@ def _update(
 ) -> list[Any]:
     """Write columns of a locked job, the `clocked` ones by the database's clock.
 
-    The statements of the queue that follow go in the same flight; what the last of them
-    answered.
+    The statements of the queue that follow go in the same flight; what each answered.
     """
     fields = GenerationJob._meta.get_field
     values = {
@@ -322,7 +395,7 @@ def _update(
     [now], *others = read_together([update, *behind])
     for name, value in (dict(columns) | dict.fromkeys(clocked, now[0])).items():
         setattr(job, name, value)
-    return others[-1] if others else []
+    return others
 
 
 def _with_waiting(job: GenerationJob, timings: dict[str, int]) -> dict[str, int]:

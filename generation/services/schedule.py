@@ -10,6 +10,9 @@ present is the earliest start among those that still wait, so whoever joins now 
 finishes in a shorter virtual time goes before all of them: one job of a higher tier
 overtakes every waiting job of a lower one that costs as much. Nobody waits for ever:
 each user goes before a waiting share only until their own start has passed its finish.
+
+Each lane has shares and a present of its own: what somebody took of the GPUs says
+nothing of their turn with an external provider. Only the running limit is over both.
 """
 
 from __future__ import annotations
@@ -25,11 +28,16 @@ from django.conf import settings
 from django.db import transaction
 
 from generation.events import JobStarted
+from generation.lanes import PLACES, Lane, LanePlace
 from generation.models import GenerationJob
 from generation.services.lifecycle import Attempt, announce
 from generation.services.queue import refresh, refresh_share
-from generation.services.wake import TIERS_WITH_WORK, Work, wake_tiers_on_commit
-from generation.waiting import waiting
+from generation.services.wake import (
+    TIERS_WITH_WORK,
+    look_on_commit,
+    wake_tiers_on_commit,
+)
+from generation.waiting import claimable
 from pingvas.core.db.rows import columns_of, instances, read_together
 from pingvas.core.db.statements import Bound, Statement
 
@@ -44,10 +52,14 @@ WARM_LOOKAHEAD = 32
 # Another worker may take the head between our look and our lock.
 TRIES = 5
 
-_CLAIM = Statement.of(
-    """
+# What a worker may take, asked of the job `j`.
+_FOR_WORKER = """
+    j.lane = '{lane}' AND {claimable}
+    AND (%(served)s::text[] IS NULL OR j.model = ANY(%(served)s::text[]))
+"""
+_CLAIM = """
 WITH picked AS (
-    SELECT s.user_id, s.virtual_start, s.virtual_finish, head.batch_id,
+    SELECT s.user_id, s.{start} AS start, s.{finish} AS finish, head.batch_id,
            head.quoted_credits * head.batch_size / greatest(head.priority, 1)::float
                AS used
     FROM queue_shares s
@@ -57,9 +69,7 @@ WITH picked AS (
                 SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority,
                        j.created_at
                 FROM generation_jobs j
-                WHERE j.user_id = s.user_id AND {waiting}
-                  AND (%(served)s::text[] IS NULL
-                       OR j.model = ANY(%(served)s::text[]))
+                WHERE j.user_id = s.user_id AND {for_worker}
                 ORDER BY j.created_at, j.id LIMIT 1
              ) oldest
              -- Asked of the one row: inside, it would tempt the planner to read
@@ -70,9 +80,7 @@ WITH picked AS (
                 SELECT j.id, j.batch_id, j.batch_size, j.quoted_credits, j.priority,
                        j.model, j.created_at
                 FROM generation_jobs j
-                WHERE j.user_id = s.user_id AND {waiting}
-                  AND (%(served)s::text[] IS NULL
-                       OR j.model = ANY(%(served)s::text[]))
+                WHERE j.user_id = s.user_id AND {for_worker}
                 ORDER BY j.priority DESC, j.created_at, j.id LIMIT %(lookahead)s
              ) near
              ORDER BY priority DESC, (model = ANY(%(warm)s::text[])) DESC,
@@ -80,8 +88,8 @@ WITH picked AS (
              LIMIT 1)
         ) candidates ORDER BY place LIMIT 1
     ) head
-    WHERE s.claimable AND s.tier = ANY(%(tiers)s::text[])
-    ORDER BY s.virtual_finish, s.waiting_since, s.user_id
+    WHERE s.{place_claimable} AND s.tier = ANY(%(tiers)s::text[])
+    ORDER BY s.{finish}, s.{since}, s.user_id
     LIMIT 1
     FOR UPDATE OF s SKIP LOCKED
 ), claimed AS (
@@ -94,33 +102,44 @@ WITH picked AS (
         deadline_at = now() + %(loading)s
     FROM picked
     WHERE j.user_id = picked.user_id AND j.batch_id = picked.batch_id
-      AND {waiting}
+      AND {for_worker}
     RETURNING j.id
 )
-SELECT picked.user_id, picked.used, picked.virtual_start, picked.virtual_finish,
+SELECT picked.user_id, picked.used, picked.start, picked.finish,
        array_remove(array_agg(claimed.id), NULL)
 FROM picked LEFT JOIN claimed ON true
 GROUP BY 1, 2, 3, 4
-    """,
-    waiting=waiting("j"),
-)
+"""
+
+
+def _claim_in(place: LanePlace) -> Statement:
+    parts = place.parts()
+    for_worker = _FOR_WORKER.format(**parts, claimable=claimable("j")).strip()
+    return Statement.of(_CLAIM, **parts, for_worker=for_worker)
+
+
+_CLAIMS = {lane: _claim_in(place) for lane, place in PLACES.items()}
 
 # A share that stood before the picked one was passed over: locked this moment, or not
 # for this worker. It must not hold the present back, or those who have used the queue
 # since would wait behind every newcomer. A clock that another claim is moving is left
 # to it: claims never wait for each other.
-_ADVANCE_CLOCK = Statement("""
-    UPDATE queue_clock SET virtual_time = t.present
+_ADVANCE_CLOCK = """
+    UPDATE queue_clock SET {clock} = t.present
     FROM (
         SELECT coalesce((
-            SELECT virtual_start FROM queue_shares
-            WHERE claimable AND virtual_finish >= %(finish)s
-            ORDER BY virtual_start LIMIT 1
+            SELECT {start} FROM queue_shares
+            WHERE {place_claimable} AND {finish} >= %(finish)s
+            ORDER BY {start} LIMIT 1
         ), %(served)s) AS present
     ) t
-    WHERE virtual_time < t.present
+    WHERE {clock} < t.present
       AND id IN (SELECT id FROM queue_clock FOR UPDATE SKIP LOCKED)
-""")
+"""
+_ADVANCES = {
+    lane: Statement.of(_ADVANCE_CLOCK, **place.parts())
+    for lane, place in PLACES.items()
+}
 
 _CLAIMED = """
     SELECT {columns} FROM generation_jobs AS job
@@ -172,9 +191,10 @@ def _claimed() -> Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOffer:
-    """What a worker can take: tiers, models (None: all) and those already loaded."""
+    """What a worker can take: lane, tiers, models (None: all) and those loaded."""
 
     worker_id: UUID
+    lane: str = Lane.GPU
     tiers: Sequence[str]
     served_models: Sequence[str] | None = None
     warm_models: Sequence[str] = ()
@@ -183,8 +203,8 @@ class WorkerOffer:
 class _Picked(NamedTuple):
     user_id: UUID
     used: float
-    virtual_start: float
-    virtual_finish: float
+    start: float
+    finish: float
     job_ids: list[UUID]
 
 
@@ -205,22 +225,24 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
     picked = _pick_present(offer)
     if picked is None:
         return []
-    jobs, work = _settle_claim(picked)
+    jobs, work = _settle_claim(picked, offer.lane)
     for job in jobs:
         announce(job, JobStarted, phase="loading", attempt=job.attempt)
     wake_tiers_on_commit(work)
     return jobs
 
 
-def _settle_claim(picked: _Picked) -> tuple[list[GenerationJob], list[Work]]:
+def _settle_claim(
+    picked: _Picked, lane: str
+) -> tuple[list[GenerationJob], list[tuple[Any, ...]]]:
     """Move the share and the clock on, in one flight: the jobs, and who else waits."""
-    served = picked.virtual_start + picked.used
+    served = picked.start + picked.used
     *_, rows, work = read_together(
         [
-            refresh(picked.user_id, used=picked.used),
-            _ADVANCE_CLOCK.bind(finish=picked.virtual_finish, served=served),
+            refresh(picked.user_id, used=picked.used, lane=lane),
+            _ADVANCES[Lane(lane)].bind(finish=picked.finish, served=served),
             _claimed().bind(jobs=picked.job_ids),
-            TIERS_WITH_WORK,
+            TIERS_WITH_WORK[Lane(lane)],
         ]
     )
     return instances(GenerationJob, rows), work
@@ -286,7 +308,7 @@ def _pick_present(offer: WorkerOffer) -> _Picked | None:
         # The head went elsewhere between our look and our lock: renew and look again.
         refresh_share(picked.user_id)
     # Work may be left: let another claim look.
-    wake_tiers_on_commit()
+    look_on_commit()
     return None
 
 
@@ -297,7 +319,7 @@ def _pick(offer: WorkerOffer) -> _Picked | None:
 
 def claim_of(offer: WorkerOffer) -> Bound:
     served = None if offer.served_models is None else list(offer.served_models)
-    return _CLAIM.bind(
+    return _CLAIMS[Lane(offer.lane)].bind(
         worker=offer.worker_id,
         tiers=list(offer.tiers),
         served=served,

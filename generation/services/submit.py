@@ -77,7 +77,7 @@ def submit_jobs(
             announce(job, JobQueued, hold=quote.credits, attempt=0)
         send_task_on_commit(
             RUN_TASK,
-            queue=tier_queue(user.tier),
+            queue=tier_queue(user.tier, jobs[0].lane),
             kwargs={"job_id": str(jobs[0].id), "user_id": str(user.id)},
         )
     return jobs

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from accounts.tiers import Tier
+from generation.lanes import Lane
 from generation.services import queue, schedule
 from generation.services.schedule import WARM_LOOKAHEAD
 from pingvas.core.db.actor import SERVICE, acting_as
@@ -90,17 +91,17 @@ def statements() -> Iterator[tuple[Bound, set[str]]]:
         schedule.claim_of(offer()),
         {
             "idx_queue_shares_order",
-            "idx_generation_jobs_claim",
-            "idx_generation_jobs_oldest",
+            "idx_generation_jobs_gpu_next",
+            "idx_generation_jobs_gpu_longest",
             "generation_jobs_batch_id_batch_index_key",
         },
     )
     yield (
         queue.refresh(user, used=1.0),
-        {"queue_shares_pkey", "idx_generation_jobs_claim"},
+        {"queue_shares_pkey", "idx_generation_jobs_gpu_next"},
     )
     yield (
-        schedule._ADVANCE_CLOCK.bind(finish=1.0, served=1.0),
+        schedule._ADVANCES[Lane.GPU].bind(finish=1.0, served=1.0),
         {"idx_queue_shares_present"},
     )
 

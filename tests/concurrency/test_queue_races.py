@@ -12,6 +12,7 @@ from django.db import IntegrityError
 from billing.services.audit import audit_ledger
 from billing.services.ledger import PostingConflict
 from gallery.models import Image
+from generation.lanes import Lane
 from generation.models import GenerationJob
 from generation.services import lifecycle, queue, schedule
 from generation.services import submit as submitting
@@ -23,7 +24,7 @@ from generation.services.lifecycle import (
 )
 from generation.services.schedule import attempt_of, claim_jobs
 from generation.services.submit import QueueFull
-from generation.waiting import waiting
+from generation.waiting import claimable
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from tests.concurrency.queue_world import (
     assert_queue_is_sound,
@@ -54,15 +55,6 @@ def alice():
     return make_rich("alice")
 
 
-@pytest.fixture
-def unlocked_shares(monkeypatch, without_locks):
-    share = without(lifecycle.LOCK_SHARE, "FOR UPDATE")
-    job = without(lifecycle._lock_job_statement(), "FOR UPDATE")
-    monkeypatch.setattr(lifecycle, "LOCK_SHARE", share)
-    monkeypatch.setattr(lifecycle, "_lock_job_statement", lambda: job)
-    monkeypatch.setattr(lifecycle, "try_lock_share", lambda user_id: True)
-
-
 def claim_together(times: int = 2) -> list[Any]:
     return act_together(SERVICE, [partial(claim_jobs, offer())] * times)
 
@@ -75,11 +67,13 @@ def state_of(job: GenerationJob) -> GenerationJob:
 def test_control_without_its_guards_a_job_is_claimed_twice(
     alice, meet_after, monkeypatch
 ):
-    unlocked = without(schedule._CLAIM, "FOR UPDATE OF s SKIP LOCKED")
+    guard = "j.batch_id = picked.batch_id\n      AND j.lane = 'gpu' AND "
     unguarded = without(
-        unlocked, f"picked.batch_id\n      AND {waiting('j')}", "picked.batch_id"
+        without(schedule._CLAIMS[Lane.GPU], "FOR UPDATE OF s SKIP LOCKED"),
+        guard + claimable("j"),
+        "j.batch_id = picked.batch_id",
     )
-    monkeypatch.setattr(schedule, "_CLAIM", unguarded)
+    monkeypatch.setitem(schedule._CLAIMS, Lane.GPU, unguarded)
     [job] = submit(alice)
     meet_after(schedule, "_pick", 2)
     first, second = claim_together()
@@ -109,8 +103,8 @@ def test_control_without_the_lock_a_user_runs_above_the_limit(
     alice, meet_after, monkeypatch
 ):
     make_model("other")
-    unlocked = without(schedule._CLAIM, "FOR UPDATE OF s SKIP LOCKED")
-    monkeypatch.setattr(schedule, "_CLAIM", unlocked)
+    unlocked = without(schedule._CLAIMS[Lane.GPU], "FOR UPDATE OF s SKIP LOCKED")
+    monkeypatch.setitem(schedule._CLAIMS, Lane.GPU, unlocked)
     assert claim_beside(alice, meet_after) == 2
 
 
@@ -172,7 +166,8 @@ def test_control_without_the_lock_more_wait_than_the_plan_allows(
     alice, meet_after, monkeypatch
 ):
     locking = """DO UPDATE
-        SET tier = excluded.tier, running_limit = excluded.running_limit"""
+        SET tier = excluded.tier, running_limit = excluded.running_limit,
+            external_limit = excluded.external_limit"""
     opening = without(queue._OPEN_SHARE, locking, "DO NOTHING")
     monkeypatch.setattr(queue, "_OPEN_SHARE", opening)
     outcomes = submit_together(alice, meet_after)

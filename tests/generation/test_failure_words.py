@@ -14,7 +14,12 @@ ROOT = Path(__file__).parents[2]
 # A stop is no failure: its jobs are cancelled, or wait again.
 NO_FAILURES = {"stopped"}
 # What leases and limits end a job with.
-OF_THE_QUEUE = {"worker_lost", "deadline_exceeded", "internal_error"}
+OF_THE_QUEUE = {
+    "worker_lost",
+    "deadline_exceeded",
+    "internal_error",
+    "parent_failed",
+}
 
 
 def codes():

@@ -103,7 +103,7 @@ def test_the_sweep_wakes_the_tiers_whose_message_was_lost(alice):
     [job] = submit(alice)
     submit(make_rich("bob", "studio"))
     redis_client().delete("queue:free")
-    assert sweep() == {"leases": 0, "workers": 0, "tiers": 1}
+    assert sweep() == {"leases": 0, "parents": 0, "workers": 0, "tiers": 1}
     [message] = messages("free")
     assert kwargs_of(message) == {"job_id": str(job.id), "user_id": str(alice.id)}
     assert len(messages("studio")) == 1
