@@ -16,7 +16,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from time import time
 from typing import Any, TypeVar
 from uuid import UUID
@@ -30,8 +30,6 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from accounts.models import TokenFamily, User
 from pingvas.core.db.actor import IDENTITY, SERVICE, acting_as
 from pingvas.core.db.functions import Now
-from pingvas.core.db.rows import columns_of, read_row
-from pingvas.core.db.statements import Statement
 from pingvas.core.errors import NotSignedIn, ServiceUnavailable
 from pingvas.core.events import doubt_sessions_on_commit
 from pingvas.core.redis import (
@@ -139,28 +137,17 @@ def _access_token(raw: str) -> AccessToken:
     return _verified(AccessToken, raw)
 
 
-# Asked with every request: making it from a queryset takes longer than running it.
-_HOLDER = """
-    SELECT {columns} FROM users AS holder
-    JOIN token_families AS family ON family.user_id = holder.id
-    WHERE holder.id = %(user)s AND holder.is_active
-      AND family.id = %(family)s AND family.ended_at IS NULL
-"""
-
-
-@cache
-def _holder_of_token() -> Statement:
-    return Statement.of(_HOLDER, columns=columns_of(User, "holder"))
-
-
 def user_of(token: Token) -> User:
     """The active user of a verified token whose family lives; TokenInvalid without.
 
     The caller acts as that user already, or as identity.
     """
-    user = read_row(
-        User, _holder_of_token().bind(user=token["sub"], family=token["sid"])
-    )
+    user = User.objects.filter(
+        id=token["sub"],
+        is_active=True,
+        token_families__id=token["sid"],
+        token_families__ended_at__isnull=True,
+    ).first()
     if user is None or not _is_of_now(token, user):
         raise TokenInvalid
     return user

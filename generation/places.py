@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from generation.lanes import PLACES, Lane
 from generation.models import WORKER_SILENCE, GenerationJob
+from generation.needs import CAN_RUN
 from generation.pricing import MARGIN
 from generation.states import WAITING
 from generation.waiting import claimable
@@ -45,7 +46,8 @@ _AHEAD = """
 # When each worker that could run the job is free, whose pass it runs until then, and
 # how long it would load a model that it does not hold. A quote is the measured time
 # with its margin.
-_SLOTS = Statement("""
+_SLOTS = Statement.of(
+    """
     SELECT coalesce(max(extract(epoch FROM
             running.started_at
             + running.quoted_credits * running.batch_size / %(margin)s
@@ -63,11 +65,11 @@ _SLOTS = Statement("""
         ON speed.model = %(model)s AND speed.hardware_class = worker.hardware_class
     LEFT JOIN generation_jobs AS running
         ON running.worker_id = worker.id AND running.status = 'in_progress'
-    WHERE worker.tiers @> ARRAY[%(tier)s]
-        AND (worker.served_models IS NULL OR worker.served_models @> ARRAY[%(model)s])
-        AND worker.heartbeat_at > now() - %(silence)s
+    WHERE {can_run}
     GROUP BY worker.id
-""")
+    """,
+    can_run=CAN_RUN,
+)
 _AT_LIMIT = """
     SELECT NOT ({has_room}) FROM queue_shares s WHERE user_id = %(user)s
 """
@@ -121,7 +123,10 @@ def place_in_queue(job: GenerationJob) -> Place | None:
             _AHEAD_IN[lane].bind(job=job.id),
             _SLOTS.bind(
                 user=job.user_id,
+                lane=job.lane,
                 tier=job.tier,
+                needs=job.needs,
+                bytes=job.needs_bytes,
                 model=job.model,
                 margin=MARGIN,
                 silence=WORKER_SILENCE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -11,8 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.tiers import tier_covers
 from modelhub.models import AIModel, ModelType
-from pingvas.core.db.rows import read_row
-from pingvas.core.db.statements import Statement, statement_of
 from pingvas.core.errors import PingvasError
 
 
@@ -37,13 +34,9 @@ def visible_to(user_id: UUID) -> Q:
 
 def models_for(user: User) -> QuerySet[AIModel]:
     """Active checkpoints that `user` may see, whatever their tier allows."""
-    return _usable_by(user.id).order_by("name", "id")
-
-
-def _usable_by(user_id: UUID) -> QuerySet[AIModel]:
     return AIModel.objects.filter(
-        visible_to(user_id), is_active=True, type=ModelType.MAIN
-    )
+        visible_to(user.id), is_active=True, type=ModelType.MAIN
+    ).order_by("name", "id")
 
 
 def model_by_name(name: str) -> AIModel:
@@ -54,29 +47,13 @@ def model_by_name(name: str) -> AIModel:
     return model
 
 
-def checkpoints() -> QuerySet[AIModel]:
-    """For workers: what a queued job may name, switched off or not. Acts as the
-    service."""
-    return AIModel.objects.filter(type=ModelType.MAIN).order_by("name")
-
-
-# Asked with every quote and every submission, and as SQL that is made once it costs
-# what it takes to run: making it anew takes a third of a millisecond of a submission's
-# four (`bench submit`).
-@cache
-def _usable_of_name() -> Statement:
-    user_id, name = UUID(int=1), "a name"
-    rows = _usable_by(user_id).filter(name=name)
-    return statement_of(rows, user=user_id, name=name)
-
-
 def access_model(user: User, name: str) -> AIModel:
     """The model that `user` may make pictures with.
 
     ModelNotFound for one that is not there, not active or another user's;
     ModelNotInTier, with `min_tier`, for one above the user's tier.
     """
-    model = read_row(AIModel, _usable_of_name().bind(user=user.id, name=name))
+    model = models_for(user).filter(name=name).first()
     if model is None:
         raise ModelNotFound(fields={"model": [str(ModelNotFound.message)]})
     if not tier_covers(user.tier, model.min_tier):

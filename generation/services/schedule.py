@@ -30,6 +30,7 @@ from django.db import transaction
 from generation.events import JobStarted
 from generation.lanes import PLACES, Lane, LanePlace
 from generation.models import GenerationJob
+from generation.needs import FOR_WORKER
 from generation.services.lifecycle import Attempt, announce
 from generation.services.queue import refresh, refresh_share
 from generation.services.wake import (
@@ -52,11 +53,6 @@ WARM_LOOKAHEAD = 32
 # Another worker may take the head between our look and our lock.
 TRIES = 5
 
-# What a worker may take, asked of the job `j`.
-_FOR_WORKER = """
-    j.lane = '{lane}' AND {claimable}
-    AND (%(served)s::text[] IS NULL OR j.model = ANY(%(served)s::text[]))
-"""
 _CLAIM = """
 WITH picked AS (
     SELECT s.user_id, s.{start} AS start, s.{finish} AS finish, head.batch_id,
@@ -69,7 +65,7 @@ WITH picked AS (
                 SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority,
                        j.created_at
                 FROM generation_jobs j
-                WHERE j.user_id = s.user_id AND {for_worker}
+                WHERE j.user_id = s.user_id AND {free} AND {for_worker}
                 ORDER BY j.created_at, j.id LIMIT 1
              ) oldest
              -- Asked of the one row: inside, it would tempt the planner to read
@@ -80,7 +76,7 @@ WITH picked AS (
                 SELECT j.id, j.batch_id, j.batch_size, j.quoted_credits, j.priority,
                        j.model, j.created_at
                 FROM generation_jobs j
-                WHERE j.user_id = s.user_id AND {for_worker}
+                WHERE j.user_id = s.user_id AND {free} AND {for_worker}
                 ORDER BY j.priority DESC, j.created_at, j.id LIMIT %(lookahead)s
              ) near
              ORDER BY priority DESC, (model = ANY(%(warm)s::text[])) DESC,
@@ -102,7 +98,7 @@ WITH picked AS (
         deadline_at = now() + %(loading)s
     FROM picked
     WHERE j.user_id = picked.user_id AND j.batch_id = picked.batch_id
-      AND {for_worker}
+      AND {free} AND {for_worker}
     RETURNING j.id
 )
 SELECT picked.user_id, picked.used, picked.start, picked.finish,
@@ -113,9 +109,8 @@ GROUP BY 1, 2, 3, 4
 
 
 def _claim_in(place: LanePlace) -> Statement:
-    parts = place.parts()
-    for_worker = _FOR_WORKER.format(**parts, claimable=claimable("j")).strip()
-    return Statement.of(_CLAIM, **parts, for_worker=for_worker)
+    free = f"j.lane = '{place.lane}' AND {claimable('j')}"
+    return Statement.of(_CLAIM, **place.parts(), free=free, for_worker=FOR_WORKER)
 
 
 _CLAIMS = {lane: _claim_in(place) for lane, place in PLACES.items()}
@@ -191,12 +186,17 @@ def _claimed() -> Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOffer:
-    """What a worker can take: lane, tiers, models (None: all) and those loaded."""
+    """What a worker can take: its lane, tiers, modules, bytes and models (None: any),
+    less those that it leaves to others; and the models that it has loaded.
+    """
 
     worker_id: UUID
     lane: str = Lane.GPU
     tiers: Sequence[str]
+    capabilities: Sequence[str] | None = None
+    largest_bytes: int | None = None
     served_models: Sequence[str] | None = None
+    left_alone: Sequence[str] = ()
     warm_models: Sequence[str] = ()
 
 
@@ -317,12 +317,18 @@ def _pick(offer: WorkerOffer) -> _Picked | None:
     return _Picked(*rows[0]) if rows else None
 
 
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else list(names)
+
+
 def claim_of(offer: WorkerOffer) -> Bound:
-    served = None if offer.served_models is None else list(offer.served_models)
     return _CLAIMS[Lane(offer.lane)].bind(
         worker=offer.worker_id,
         tiers=list(offer.tiers),
-        served=served,
+        capabilities=_listed(offer.capabilities),
+        largest=offer.largest_bytes,
+        served=_listed(offer.served_models),
+        left_alone=list(offer.left_alone),
         warm=list(offer.warm_models),
         lease=LEASE,
         aged=AGED,

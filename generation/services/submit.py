@@ -14,6 +14,7 @@ from accounts.tiers import limits_for
 from billing.services.holds import place_holds
 from generation.events import JobQueued
 from generation.models import GenerationJob
+from generation.needs import bytes_of, modules_for
 from generation.pricing import Quote, quote_picture
 from generation.selectors import serving_speed
 from generation.services.lifecycle import announce
@@ -70,6 +71,7 @@ def submit_jobs(
         if open_share(user.id, user.tier) >= limit:
             raise QueueFull(limit=limit)
         jobs = _jobs(user, replace(spec, sampler=sampler), quote, retried_from)
+        _freeze_needs(jobs, model)
         insert_rows(GenerationJob, jobs)
         place_holds(user_id=user.id, amounts={job.id: quote.credits for job in jobs})
         _queue(user, jobs)
@@ -118,6 +120,13 @@ def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
     return submit_jobs(user=user, spec=spec, retried_from=job.id)
 
 
+def _freeze_needs(jobs: Sequence[GenerationJob], model: AIModel) -> None:
+    """What the worker must have, as it is known now: a claim looks at no model."""
+    for job in jobs:
+        job.needs = modules_for(model)
+        job.needs_bytes = bytes_of(model)
+
+
 def _sized(user: User, spec: GenerationSpec, model: AIModel) -> GenerationSpec:
     longest_side = limits_for(user.tier).longest_side
     return spec.sized_for(native_side=model.native_side, longest_side=longest_side)
@@ -126,7 +135,7 @@ def _sized(user: User, spec: GenerationSpec, model: AIModel) -> GenerationSpec:
 def _quote(user: User, spec: GenerationSpec, model: AIModel) -> Quote:
     base_model = model.base_model or ""
     spec.check(base_model=base_model, longest_side=limits_for(user.tier).longest_side)
-    speed = serving_speed(tier=user.tier, model=model.name, base_model=base_model)
+    speed = serving_speed(tier=user.tier, model=model)
     return quote_picture(spec, speed)
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
-
 import pytest
 
-from accounts.models import User
-from generation.models import GenerationJob
 from pingvas.core.db.rows import read_together
-from pingvas.core.db.statements import Statement, WrongParameters, statement_of
+from pingvas.core.db.statements import Statement, WrongParameters
 
 BY_USER = Statement("SELECT %(user)s::text")
 BY_TIER = Statement("SELECT %(tier)s::text WHERE %(tier)s::text <> ''")
@@ -45,17 +41,3 @@ def test_one_name_with_one_value_may_stand_in_several_statements():
 def test_one_name_with_two_values_is_refused_before_anything_is_sent(values):
     with pytest.raises(WrongParameters, match="two things by 'user'"):
         read_together([BY_USER.bind(user=value) for value in values])
-
-
-def test_a_queryset_is_made_into_a_statement_once_with_names_for_its_stand_ins():
-    user = uuid4()
-    rows = User.objects.filter(id=user, is_active=True, display_name="50% of 'it'")
-    made = statement_of(rows.values("email"), user=user)
-    assert made.names == {"user"}
-    assert "'50%% of ''it'''" in made.text
-
-
-def test_a_stand_in_that_the_queryset_lacks_is_refused():
-    rows = GenerationJob.objects.filter(status="queued")
-    with pytest.raises(ValueError, match="not in the queryset: user"):
-        statement_of(rows, user=UUID(int=1))

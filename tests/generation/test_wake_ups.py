@@ -228,13 +228,11 @@ def test_a_worker_that_was_swept_as_silent_is_not_known_any_more():
     )
     with acting_as(SERVICE):
         register_worker(worker)
-        assert beat(
-            worker.worker_id, warm_models=["starter"], served_models=["starter"]
-        )
+        assert beat(worker.worker_id, warm_models=["starter"])
         Worker.objects.update(heartbeat_at=now() - timedelta(hours=1))
     assert sweep()["workers"] == 1
     with acting_as(SERVICE):
-        assert not beat(worker.worker_id, warm_models=[], served_models=[])
+        assert not beat(worker.worker_id, warm_models=[])
 
 
 def test_beat_sweeps_every_five_seconds_on_a_queue_of_its_own():

@@ -15,9 +15,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from django.db.models import Model, QuerySet
-from psycopg.sql import Literal
-
 _NAME = re.compile(r"%\((\w+)\)s")
 
 
@@ -70,26 +67,3 @@ def join(statements: Iterable[Bound]) -> Bound:
 
 def _same(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and one == other)
-
-
-def statement_of(rows: QuerySet[Model], **stand_ins: Any) -> Statement:
-    """The queryset's own SQL, to be made once and sent often.
-
-    Where a value equals a stand-in, the statement takes one of that name instead;
-    every other value stays as it is. ValueError for a stand-in that is not there.
-    """
-    text, values = rows.query.sql_with_params()
-    # Not a dictionary: a list as a value has no hash.
-    names = [
-        next((name for name, each in stand_ins.items() if each == value), None)
-        for value in values
-    ]
-    if absent := stand_ins.keys() - set(names):
-        raise ValueError(f"not in the queryset: {', '.join(sorted(absent))}")
-    first, *rest = text.split("%s")
-    named = [
-        f"%({name})s" if name else Literal(value).as_string(None).replace("%", "%%")
-        for name, value in zip(names, values, strict=True)
-    ]
-    pairs = zip(named, rest, strict=True)
-    return Statement(first + "".join(value + after for value, after in pairs))
