@@ -106,9 +106,7 @@ class GenerationJob(models.Model):
 
     # Where it runs, what its worker must be able to do and to hold, and which jobs of
     # the same user must complete first: `waits_on` counts those that have not.
-    lane = models.CharField(
-        max_length=20, choices=Lane, default=Lane.GPU, db_default=Lane.GPU.value
-    )
+    lane = models.CharField(max_length=20, default=Lane.GPU, db_default=Lane.GPU.value)
     needs = ArrayField(models.TextField(), default=list, db_default=[])
     needs_bytes = models.BigIntegerField(default=0, db_default=0)
     waits_for = ArrayField(models.UUIDField(), default=list, db_default=[])
@@ -321,9 +319,7 @@ class Worker(models.Model):
 
     id = uuid_key()
     name = models.CharField(max_length=200)
-    lane = models.CharField(
-        max_length=20, choices=Lane, default=Lane.GPU, db_default=Lane.GPU.value
-    )
+    lane = models.CharField(max_length=20, default=Lane.GPU, db_default=Lane.GPU.value)
     tiers = ArrayField(models.TextField())
     # The modules that it has and the bytes of the largest checkpoint that it holds.
     # NULL for workers of the version before: whatever its names say.

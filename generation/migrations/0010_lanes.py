@@ -22,7 +22,6 @@ class Migration(migrations.Migration):
             model_name="generationjob",
             name="lane",
             field=models.CharField(
-                choices=[("gpu", "Gpu"), ("external", "External")],
                 db_default="gpu",
                 default="gpu",
                 max_length=20,
@@ -87,7 +86,6 @@ class Migration(migrations.Migration):
             model_name="worker",
             name="lane",
             field=models.CharField(
-                choices=[("gpu", "Gpu"), ("external", "External")],
                 db_default="gpu",
                 default="gpu",
                 max_length=20,

@@ -321,13 +321,15 @@ def _move(
     Then tell the owner, and the workers of whatever can be claimed now.
     """
     behind = [refresh(job.user_id), TIERS_WITH_WORK[Lane(job.lane)]]
-    *lost, [claimable], work = _change(
+    *lost, places, work = _change(
         job, status, columns, behind=[*_follow(job, status), *behind]
     )
     announce(job, kind, **told)
     for child in instances(GenerationJob, chain.from_iterable(lost)):
         _fail_child(child)
-    if dict(zip(PLACES, claimable, strict=True))[other_lane(job.lane)]:
+    if any(
+        dict(zip(PLACES, each, strict=True))[other_lane(job.lane)] for each in places
+    ):
         look_on_commit()
     else:
         wake_tiers_on_commit(work)
