@@ -345,7 +345,8 @@ def _follow(job: GenerationJob, status: JobStatus) -> list[Bound]:
 def _fail_child(child: GenerationJob) -> None:
     """End one of all those that waited for a job that did not complete.
 
-    They were never claimable: the user's places stay what they are.
+    They were never claimable: the user's places stay what they are. Their rows are
+    locked after the balance, which is safe: whoever wants one holds the share first.
     """
     release_hold(job_id=child.id)
     columns, told = _failure(child, *PARENT_FAILED)

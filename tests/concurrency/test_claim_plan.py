@@ -12,8 +12,10 @@ from django.db import connection, transaction
 from accounts.models import User
 from accounts.tiers import Tier
 from generation.lanes import Lane
-from generation.services import queue, schedule
+from generation.models import GenerationJob
+from generation.services import dependencies, queue, schedule
 from generation.services.schedule import WARM_LOOKAHEAD
+from generation.services.sweep import SWEEP_LIMIT
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.statements import Bound
 from tests.concurrency.queue_world import claim, offer
@@ -86,7 +88,10 @@ def rows_read(node: dict[str, Any]) -> float:
 def statements() -> Iterator[tuple[Bound, set[str]]]:
     """What a claim asks, and the indexes that must answer."""
     with admin_connection() as admin:
-        user = admin.execute("SELECT user_id FROM queue_shares LIMIT 1").fetchone()[0]
+        user, job = admin.execute(
+            "SELECT user_id, id FROM generation_jobs LIMIT 1"
+        ).fetchone()
+    parent = GenerationJob(id=job, user_id=user)
     yield (
         schedule.claim_of(offer()),
         {
@@ -104,13 +109,20 @@ def statements() -> Iterator[tuple[Bound, set[str]]]:
         schedule._ADVANCES[Lane.GPU].bind(finish=1.0, served=1.0),
         {"idx_queue_shares_present"},
     )
+    # Nobody waits for another, and that costs one look.
+    for statement in (
+        dependencies.count_again(parent),
+        dependencies.descendants(parent),
+        dependencies._WRONGLY_COUNTED.bind(most=SWEEP_LIMIT),
+    ):
+        yield statement, {"idx_generation_jobs_children"}
 
 
 def test_a_claim_among_200_000_jobs_reads_a_handful_of_rows(crowd):
     for statement, indexes in statements():
         found = scans(explain(statement))
         names = {node.get("Index Name") for node in found}
-        assert None not in names
+        assert "Seq Scan" not in {node["Node Type"] for node in found}, statement.text
         assert indexes <= names
         assert all(rows_read(node) <= WARM_LOOKAHEAD for node in found)
     assert len(claim()) == 1

@@ -11,14 +11,18 @@ import pytest
 from django.db import IntegrityError
 
 from billing.models import CreditHold
+from generation import waiting
 from generation.lanes import Lane
-from generation.models import GenerationJob, QueueShare
+from generation.models import GenerationJob, JobStatus, QueueShare
 from generation.selectors import describe_job
 from generation.services import lifecycle
 from generation.services.lifecycle import cancel_job, fail_job
 from generation.services.schedule import attempt_of
 from generation.services.sweep import sweep
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.db.functions import Now
+from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 from pingvas.core.redis import tier_queue
 from tests.concurrency.queue_world import (
     assert_queue_is_sound,
@@ -207,6 +211,44 @@ def test_a_job_waits_for_others_of_its_user_alone_each_named_once(alice):
 def test_a_job_waits_for_no_more_than_it_names(alice):
     with pytest.raises(IntegrityError, match="waits_on_check"):
         write(queue_job(alice), waits_on=1)
+
+
+@pytest.mark.parametrize(
+    ("condition", "words", "found"),
+    [
+        (waiting.IS_WAITING, waiting.waiting("j"), 6),
+        (waiting.IS_CLAIMABLE, waiting.claimable("j"), 4),
+        (waiting.IS_WAITING_CHILD, waiting.waiting_child("j"), 4),
+    ],
+)
+def test_the_indexes_and_the_statements_mean_the_same_jobs(
+    alice, condition, words, found
+):
+    parent = queue_job(alice)
+    drain()
+    with acting_as(SERVICE):
+        GenerationJob.objects.bulk_create(
+            GenerationJob(
+                user=alice,
+                tier="studio",
+                model="starter",
+                prompt="a star",
+                width=64,
+                height=64,
+                status=status,
+                lease_expires_at=Now() if status == "in_progress" else None,
+                waits_for=parents,
+                waits_on=waits_on,
+            )
+            for status in JobStatus
+            for parents, waits_on in (([], 0), ([parent.id], 0), ([parent.id], 1))
+        )
+    asked = Statement.of("SELECT id FROM generation_jobs j WHERE {it}", it=words)
+    with acting_as(SERVICE):
+        [rows] = read_together([asked.bind()])
+        by_index = GenerationJob.objects.filter(condition).values_list("id", flat=True)
+        assert sorted(by_index) == sorted(job_id for (job_id,) in rows)
+    assert len(rows) == found
 
 
 def complete_together(user: Any) -> tuple[GenerationJob, list[Any]]:

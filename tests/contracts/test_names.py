@@ -44,6 +44,7 @@ def test_every_scheduled_task_exists_and_every_queue_is_consumed():
     ("key", "specified"),
     [
         (redis.tier_queue("studio"), "queue:studio"),
+        (redis.tier_queue("studio", "external"), "queue:studio:external"),
         (redis.job_status(ID), f"job:{ID}:status"),
         (redis.job_progress(ID), f"job:{ID}:progress"),
         (redis.token_blacklist("abc"), "session:blacklist:abc"),
