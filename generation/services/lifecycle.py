@@ -29,7 +29,7 @@ from generation.events import (
     JobQueued,
     to_event,
 )
-from generation.lanes import PLACES, Lane, other_lane
+from generation.lanes import Lane
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
 from generation.services.dependencies import count_again, count_one, descendants
 from generation.services.queue import (
@@ -327,12 +327,7 @@ def _move(
     announce(job, kind, **told)
     for child in instances(GenerationJob, chain.from_iterable(lost)):
         _fail_child(child)
-    if any(
-        dict(zip(PLACES, each, strict=True))[other_lane(job.lane)] for each in places
-    ):
-        look_on_commit()
-    else:
-        wake_tiers_on_commit(work)
+    wake_tiers_on_commit(job.lane, places, work)
 
 
 def _follow(job: GenerationJob, status: JobStatus) -> list[Bound]:

@@ -225,19 +225,16 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
     picked = _pick_present(offer)
     if picked is None:
         return []
-    jobs, work = _settle_claim(picked, offer.lane)
+    jobs = _settle_claim(picked, offer.lane)
     for job in jobs:
         announce(job, JobStarted, phase="loading", attempt=job.attempt)
-    wake_tiers_on_commit(work)
     return jobs
 
 
-def _settle_claim(
-    picked: _Picked, lane: str
-) -> tuple[list[GenerationJob], list[tuple[Any, ...]]]:
-    """Move the share and the clock on, in one flight: the jobs, and who else waits."""
+def _settle_claim(picked: _Picked, lane: str) -> list[GenerationJob]:
+    """Move the share and the clock on, in one flight, and wake who else waits."""
     served = picked.start + picked.used
-    *_, rows, work = read_together(
+    places, _, rows, work = read_together(
         [
             refresh(picked.user_id, used=picked.used, lane=lane),
             _ADVANCES[Lane(lane)].bind(finish=picked.finish, served=served),
@@ -245,7 +242,8 @@ def _settle_claim(
             TIERS_WITH_WORK[Lane(lane)],
         ]
     )
-    return instances(GenerationJob, rows), work
+    wake_tiers_on_commit(lane, places, work)
+    return instances(GenerationJob, rows)
 
 
 def attempt_of(job: GenerationJob) -> Attempt:

@@ -19,7 +19,7 @@ from generation.pricing import Quote, quote_picture
 from generation.selectors import serving_speed
 from generation.services.lifecycle import announce
 from generation.services.queue import open_share, refresh
-from generation.services.wake import RUN_TASK
+from generation.services.wake import RUN_TASK, wake_tiers_on_commit
 from generation.specs import GenerationSpec
 from generation.states import QUEUED, TERMINAL
 from modelhub.models import AIModel
@@ -74,7 +74,7 @@ def submit_jobs(
         _freeze_needs(jobs, model)
         insert_rows(GenerationJob, jobs)
         place_holds(user_id=user.id, amounts={job.id: quote.credits for job in jobs})
-        _queue(user, jobs)
+        places = _queue(user, jobs)
         for job in jobs:
             announce(job, JobQueued, hold=quote.credits, attempt=0)
         send_task_on_commit(
@@ -82,6 +82,7 @@ def submit_jobs(
             queue=tier_queue(user.tier, jobs[0].lane),
             kwargs={"job_id": str(jobs[0].id), "user_id": str(user.id)},
         )
+        wake_tiers_on_commit(jobs[0].lane, places)
     return jobs
 
 
@@ -91,15 +92,16 @@ _QUEUE = Statement("""
 """)
 
 
-def _queue(user: User, jobs: Sequence[GenerationJob]) -> None:
-    """Make the new jobs claimable, as the objects then say too."""
+def _queue(user: User, jobs: Sequence[GenerationJob]) -> list[tuple[bool, ...]]:
+    """Make the new jobs claimable, as the objects then say too; the user's places."""
     queued = _QUEUE.bind(jobs=[job.id for job in jobs])
-    [[now], *_], _ = read_together([queued, refresh(user.id)])
+    [[now], *_], places = read_together([queued, refresh(user.id)])
     for job in jobs:
         job.status = QUEUED
         job.created_at = job.queued_at = now
         # There is no picture yet, and nobody needs to ask for one.
         job._state.fields_cache["image"] = None
+    return places
 
 
 def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:

@@ -13,7 +13,7 @@ from django.db import transaction
 from redis.exceptions import RedisError
 
 from accounts.tiers import Tier
-from generation.lanes import PLACES
+from generation.lanes import PLACES, other_lane
 from generation.waiting import claimable
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.rows import read_together
@@ -62,16 +62,25 @@ class Work(NamedTuple):
         return tier_queue(self.tier, self.lane)
 
 
-def wake_tiers_on_commit(found: Sequence[tuple[str, str, UUID, UUID]]) -> None:
-    """After this commit, wake each tier of a lane that has claimable work.
+def wake_tiers_on_commit(
+    lane: str,
+    places: Sequence[Sequence[bool]],
+    found: Sequence[tuple[str, str, UUID, UUID]] = (),
+) -> None:
+    """After this commit, wake each tier of the lane that has claimable work.
 
     `found`: what the transaction itself saw of it (`TIERS_WITH_WORK`), as the service
-    and after its last change. Whoever commits more meanwhile wakes for that.
+    and after its last change. Whoever commits more meanwhile wakes for that. `places`:
+    what `refresh` answered. A user who has work in the other lane too may have been
+    passed over there while their share was locked: then every lane is looked at.
 
     What has been committed stands: a failure here is logged and does not reach the
     caller.
     """
-    if found:
+    other = other_lane(lane)
+    if any(dict(zip(PLACES, place, strict=True))[other] for place in places):
+        look_on_commit()
+    elif found:
         work = [Work(*each) for each in found]
         transaction.on_commit(lambda: _wake_without_message(work), robust=True)
 

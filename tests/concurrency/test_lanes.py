@@ -154,6 +154,16 @@ def test_a_claim_wakes_others_of_its_own_lane(alice):
     assert queues("starter") == [0, 1]
 
 
+@pytest.mark.parametrize("act", [claim, submit])
+def test_whoever_locked_a_share_wakes_the_users_other_lane(alice, act):
+    # A worker of the other lane may have passed over the share meanwhile.
+    queue_job(alice)
+    outside(alice)
+    clear("starter")
+    act(*([alice] if act is submit else []))
+    assert queues("starter")[1] == 1
+
+
 def test_who_comes_back_from_the_limit_wakes_the_other_lane(alice):
     queue_job(alice)
     queue_job(alice)
