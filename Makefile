@@ -97,7 +97,9 @@ engine-matrix: install-dev ## every base, format and sampler against plain diffu
 bench: install-dev ## measure beside bare parts (ARGS="settle --small", "before")
 	$(PY) -W ignore -m bench $(ARGS)
 
-slow: install-dev ## the longer proofs: a minute of slow clients (bench/STORM.md)
+slow: install-dev ## the longer proofs: races by the thousand, slow clients (bench/STORM.md)
+	PARENT_ROUNDS=1000 $(PY) -m pytest -q tests/concurrency/test_waiting_jobs.py \
+	  -k however_its_parents_meet
 	$(PY) -W ignore -m bench.storm --keep $(ARGS)
 
 lint: install-dev ## style, types, import order, migrations

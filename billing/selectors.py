@@ -46,7 +46,8 @@ class _MonthStart(Func):
     output_field = models.DateTimeField()
 
 
-# Asked with every submission: making it from a queryset takes longer than running it.
+# Asked with every submission: making it from a queryset takes longer than running it
+# (`submit` in bench/RESULTS.md).
 _DUE_FREE_MONTH = """
 SELECT month.key FROM users
 CROSS JOIN LATERAL (

@@ -297,7 +297,8 @@ class WorkerAdmin(ReadOnlyAdmin[Worker]):
 
     @admin.display(description=_("served models"))
     def able(self, worker: Worker) -> str:
-        return ", ".join(worker.served_models or ())
+        names = worker.served_models or worker.capabilities or ()
+        return ", ".join(names)
 
     @admin.display(description=_("warm models"))
     def loaded(self, worker: Worker) -> str:

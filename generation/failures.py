@@ -31,6 +31,7 @@ IMPOSSIBLE = _("The model cannot draw these settings. Try others.")
 TOO_LARGE = _("Too large for this machine. Try a smaller size or fewer pictures.")
 BUSY = _("The machines are too busy for this model. Try again later.")
 BROKEN = _("The model gave no valid picture.")
+UNMADE = _("A picture that it needed was not made.")
 LOST = _("The worker was lost too often.")
 TOO_LONG = _("It took far longer than expected.")
 OURS = _("Something went wrong on our side.")
@@ -59,6 +60,7 @@ FAILURES = {
     "model_too_large": Failure(UNFIT, _("Model too large")),
     "models_in_use": Failure(BUSY, _("Memory taken by other models")),
     "out_of_memory": Failure(TOO_LARGE, _("Out of memory")),
+    "parent_failed": Failure(UNMADE, _("Lost what it waited for")),
     "pickle_weights": Failure(UNFIT, _("Weights are pickled")),
     "remote_code": Failure(UNFIT, _("Model brings its own code")),
     "truncated_file": Failure(DAMAGED, _("File cut short")),

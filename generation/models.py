@@ -10,6 +10,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from generation.lanes import Lane
+from generation.waiting import IS_CLAIMABLE, IS_WAITING_CHILD
 from pingvas.core.db.functions import GenRandomUUID, Now
 from pingvas.core.db.schema import (
     ForeignKey,
@@ -96,6 +98,23 @@ class Submission(models.Model):
         return f"{self.kind}, {written(self.created_at)}"
 
 
+# The next job of one user in a lane, whatever the length of the backlog and of what
+# waits for others before it. A lane by itself: so the index is the narrowest that has
+# the order, and the planner takes no other.
+CLAIM_INDEXES = [
+    Index(
+        fields=["user", *order],
+        name=f"idx_generation_jobs_{lane.value}_{name}",
+        condition=IS_CLAIMABLE & Q(lane=lane.value),
+    )
+    for lane in Lane
+    for name, order in (
+        ("next", ["-priority", "created_at", "id"]),
+        ("longest", ["created_at", "id"]),
+    )
+]
+
+
 class GenerationJob(models.Model):
     """One picture asked for: the queue of record and its history."""
 
@@ -151,6 +170,15 @@ class GenerationJob(models.Model):
     resolved_seed = models.BigIntegerField(null=True, blank=True)
     quoted_credits = models.IntegerField(default=1, db_default=1)
     retried_from = ForeignKey("self", "SET NULL", null=True, blank=True)
+
+    # Where it runs, what its worker must be able to do and to hold, and which jobs of
+    # the same user must complete first: `waits_on` counts those that have not.
+    lane = models.CharField(max_length=20, default=Lane.GPU, db_default=Lane.GPU.value)
+    needs = ArrayField(models.TextField(), default=list, db_default=[])
+    needs_bytes = models.BigIntegerField(default=0, db_default=0)
+    waits_for = ArrayField(models.UUIDField(), default=list, db_default=[])
+    waits_on = models.SmallIntegerField(default=0, db_default=0)
+
     request_id = models.CharField(max_length=64, default="-", db_default="-")
 
     # Who runs it, and until when. `attempt` guards every write of that worker.
@@ -213,6 +241,17 @@ class GenerationJob(models.Model):
                 condition=Q(attempt__gte=0, attempt__lte=MOST_ATTEMPTS),
                 name="generation_jobs_attempt_check",
             ),
+            models.CheckConstraint(
+                condition=Q(lane__in=Lane.values), name="generation_jobs_lane_check"
+            ),
+            models.CheckConstraint(
+                condition=Q(needs_bytes__gte=0),
+                name="generation_jobs_needs_bytes_check",
+            ),
+            models.CheckConstraint(
+                condition=Q(waits_on__gte=0, waits_on__lte=F("waits_for__len")),
+                name="generation_jobs_waits_on_check",
+            ),
             # A lease belongs to running jobs, and every running job has one.
             models.CheckConstraint(
                 condition=Q(status="in_progress", lease_expires_at__isnull=False)
@@ -239,16 +278,11 @@ class GenerationJob(models.Model):
                 fields=["user", "-created_at", "-id"],
                 name="idx_generation_jobs_user_newest",
             ),
-            # The next job of one user, whatever the length of the backlog.
+            *CLAIM_INDEXES,
             Index(
-                fields=["user", "-priority", "created_at", "id"],
-                name="idx_generation_jobs_claim",
-                condition=Q(status__in=["pending", "queued"]),
-            ),
-            Index(
-                fields=["user", "created_at", "id"],
-                name="idx_generation_jobs_oldest",
-                condition=Q(status__in=["pending", "queued"]),
+                fields=["user"],
+                name="idx_generation_jobs_children",
+                condition=IS_WAITING_CHILD,
             ),
             Index(
                 fields=["user", "batch_id"],
@@ -267,11 +301,12 @@ class GenerationJob(models.Model):
 
 
 class QueueShare(models.Model):
-    """A user's place in the fair queue, and the lock around their jobs' statuses.
+    """A user's places in the fair queue, and the lock around their jobs' statuses.
 
     Virtual time is credits divided by the tier's weight: who used little, or pays for
     much, has the smaller `virtual_finish` and goes first. `claimable` says that a job
-    waits and the running limit leaves room for it.
+    waits, for no other, and the running limit leaves room for it. `generation.lanes`
+    says which columns are which lane's; `running` counts all of them.
     """
 
     user = OneToOneField(settings.AUTH_USER_MODEL, "CASCADE", primary_key=True)
@@ -282,6 +317,12 @@ class QueueShare(models.Model):
     claimable = models.BooleanField(default=False, db_default=False)
     virtual_start = models.FloatField(default=0.0, db_default=0.0)
     virtual_finish = models.FloatField(default=0.0, db_default=0.0)
+    external_limit = models.SmallIntegerField(default=0, db_default=0)
+    external_running = models.SmallIntegerField(default=0, db_default=0)
+    external_since = models.DateTimeField(null=True)
+    external_claimable = models.BooleanField(default=False, db_default=False)
+    external_start = models.FloatField(default=0.0, db_default=0.0)
+    external_finish = models.FloatField(default=0.0, db_default=0.0)
 
     class Meta:
         db_table = "queue_shares"
@@ -303,6 +344,21 @@ class QueueShare(models.Model):
                 name="idx_queue_shares_present",
                 condition=Q(claimable__eq=True),
             ),
+            Index(
+                fields=["external_finish", "external_since", "user"],
+                name="idx_queue_shares_external_order",
+                condition=Q(external_claimable__eq=True),
+            ),
+            Index(
+                fields=["tier"],
+                name="idx_queue_shares_external_tier",
+                condition=Q(external_claimable__eq=True),
+            ),
+            Index(
+                fields=["external_start"],
+                name="idx_queue_shares_external_present",
+                condition=Q(external_claimable__eq=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -310,10 +366,14 @@ class QueueShare(models.Model):
 
 
 class QueueClock(models.Model):
-    """One row: the virtual time at which a newcomer joins. It never runs backwards."""
+    """One row: the virtual time at which a newcomer joins a lane, of the GPUs' first.
+
+    It never runs backwards.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     virtual_time = models.FloatField(default=0.0, db_default=0.0)
+    external_time = models.FloatField(default=0.0, db_default=0.0)
 
     class Meta:
         db_table = "queue_clock"
@@ -330,9 +390,16 @@ class Worker(models.Model):
 
     id = uuid_key()
     name = models.CharField(max_length=200)
+    lane = models.CharField(max_length=20, default=Lane.GPU, db_default=Lane.GPU.value)
     tiers = ArrayField(models.TextField())
-    # NULL: every model. Otherwise the names that fit this device.
+    # The modules that it has and the bytes of the largest checkpoint that it holds.
+    # NULL for workers of the version before: whatever its names say.
+    capabilities = ArrayField(models.TextField(), null=True, blank=True)
+    largest_bytes = models.BigIntegerField(null=True, blank=True)
+    # NULL: every model. Otherwise the names that its operator allows.
     served_models = ArrayField(models.TextField(), null=True, blank=True)
+    # Names that it leaves to others for a while.
+    left_alone = ArrayField(models.TextField(), default=list, db_default=[])
     warm_models = ArrayField(models.TextField(), default=list)
     hardware_class = models.CharField(max_length=100)
     device_memory = models.BigIntegerField(db_comment="bytes")

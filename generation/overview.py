@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.tiers import Tier
 from generation.failures import words_for_staff
 from generation.models import WORKER_SILENCE, GenerationJob, Worker
-from generation.states import CLAIMABLE, FAILED, IN_PROGRESS
+from generation.states import FAILED, IN_PROGRESS, WAITING
 from pingvas.core.db.functions import Now
 
 # A job ends within this time of its submission, give or take; failures are looked for
@@ -57,7 +57,7 @@ def queue_by_tier() -> list[TierQueue]:
     """Every tier, highest first, also where nobody waits."""
     now = timezone.now()
     rows = (
-        GenerationJob.objects.filter(status__in=CLAIMABLE)
+        GenerationJob.objects.filter(status__in=WAITING)
         .values_list("tier")
         .annotate(Count("id"), Min("created_at"))
     )

@@ -5,19 +5,23 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from generation.lanes import PLACES, Lane
 from generation.models import WORKER_SILENCE, GenerationJob
+from generation.needs import CAN_RUN
 from generation.pricing import MARGIN
-from generation.states import CLAIMABLE
+from generation.states import WAITING
+from generation.waiting import claimable
 from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 
 _AHEAD = """
     WITH mine AS (
-        SELECT s.user_id, s.virtual_start, j.priority, j.created_at, j.id,
+        SELECT s.user_id, s.{start} AS start, j.priority, j.created_at, j.id,
             j.quoted_credits * j.batch_size / greatest(j.priority, 1)::float AS used,
             (SELECT count(DISTINCT batch_id) FROM generation_jobs o
-             WHERE o.user_id = j.user_id AND o.status IN ('pending', 'queued')
+             WHERE o.user_id = j.user_id AND o.lane = '{lane}' AND {others_wait}
                AND o.batch_id <> j.batch_id
                AND (-o.priority, o.created_at, o.id) < (-j.priority, j.created_at, j.id)
             ) AS before
@@ -26,23 +30,24 @@ _AHEAD = """
     )
     SELECT mine.before, coalesce(sum(least(
         (SELECT count(DISTINCT batch_id) FROM generation_jobs w
-         WHERE w.user_id = s.user_id AND w.status IN ('pending', 'queued')),
+         WHERE w.user_id = s.user_id AND w.lane = '{lane}' AND {they_wait}),
         1 + floor(
-            (mine.virtual_start + mine.used * (mine.before + 1) - s.virtual_finish)
-            / greatest(s.virtual_finish - s.virtual_start, 1e-9))
+            (mine.start + mine.used * (mine.before + 1) - s.{finish})
+            / greatest(s.{finish} - s.{start}, 1e-9))
     )), 0)
     FROM mine LEFT JOIN LATERAL (
         SELECT * FROM queue_shares
-        WHERE claimable AND user_id <> mine.user_id
-          AND virtual_finish < mine.virtual_start + mine.used * (mine.before + 1)
-        ORDER BY virtual_finish LIMIT 1000
+        WHERE {place_claimable} AND user_id <> mine.user_id
+          AND {finish} < mine.start + mine.used * (mine.before + 1)
+        ORDER BY {finish} LIMIT 1000
     ) s ON true
     GROUP BY mine.before
 """
 # When each worker that could run the job is free, whose pass it runs until then, and
 # how long it would load a model that it does not hold. A quote is the measured time
 # with its margin.
-_SLOTS = """
+_SLOTS = Statement.of(
+    """
     SELECT coalesce(max(extract(epoch FROM
             running.started_at
             + running.quoted_credits * running.batch_size / %(margin)s
@@ -60,14 +65,27 @@ _SLOTS = """
         ON speed.model = %(model)s AND speed.hardware_class = worker.hardware_class
     LEFT JOIN generation_jobs AS running
         ON running.worker_id = worker.id AND running.status = 'in_progress'
-    WHERE worker.tiers @> ARRAY[%(tier)s]
-        AND (worker.served_models IS NULL OR worker.served_models @> ARRAY[%(model)s])
-        AND worker.heartbeat_at > now() - %(silence)s
+    WHERE {can_run}
     GROUP BY worker.id
-"""
+    """,
+    can_run=CAN_RUN,
+)
 _AT_LIMIT = """
-    SELECT running >= running_limit FROM queue_shares WHERE user_id = %(user)s
+    SELECT NOT ({has_room}) FROM queue_shares s WHERE user_id = %(user)s
 """
+_AHEAD_IN = {
+    lane: Statement.of(
+        _AHEAD,
+        **place.parts(),
+        others_wait=claimable("o"),
+        they_wait=claimable("w"),
+    )
+    for lane, place in PLACES.items()
+}
+_AT_LIMIT_IN = {
+    lane: Statement.of(_AT_LIMIT, has_room=place.has_room(counts="s", share="s"))
+    for lane, place in PLACES.items()
+}
 
 
 class Slot(NamedTuple):
@@ -93,18 +111,29 @@ class Place:
 
 
 def place_in_queue(job: GenerationJob) -> Place | None:
-    """Where a waiting job stands; None once it runs. Acts as the service."""
-    if job.status not in CLAIMABLE:
+    """Where a waiting job stands; None once it runs. Acts as the service.
+
+    None as well while it waits for other jobs: it stands in no line yet.
+    """
+    if job.status not in WAITING or job.waits_on:
         return None
-    values: dict[str, Any] = {
-        "job": job.id,
-        "user": job.user_id,
-        "tier": job.tier,
-        "model": job.model,
-        "margin": MARGIN,
-        "silence": WORKER_SILENCE,
-    }
-    ahead, found, at_limit = read_together([_AHEAD, _SLOTS, _AT_LIMIT], values)
+    lane = Lane(job.lane)
+    ahead, found, at_limit = read_together(
+        [
+            _AHEAD_IN[lane].bind(job=job.id),
+            _SLOTS.bind(
+                user=job.user_id,
+                lane=job.lane,
+                tier=job.tier,
+                needs=job.needs,
+                bytes=job.needs_bytes,
+                model=job.model,
+                margin=MARGIN,
+                silence=WORKER_SILENCE,
+            ),
+            _AT_LIMIT_IN[lane].bind(user=job.user_id),
+        ]
+    )
     own, others = ahead[0] if ahead else (0, 0)
     slots = [Slot(max(free_in, 0.0), *others) for free_in, *others in found]
     before = int(own) + int(others)

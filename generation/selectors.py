@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
+from generation.lanes import Lane
 from generation.models import (
     OF_THE_HOUSE,
     WORKER_SILENCE,
     GenerationJob,
     Submission,
 )
+from generation.needs import CAN_RUN, bytes_of, modules_for
 from generation.places import place_in_queue
 from generation.pricing import UNMEASURED, Speed
+from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 from pingvas.core.errors import NotFound
 
 
@@ -69,12 +72,12 @@ def access_submission(user_id: UUID, submission_id: UUID) -> Submission:
     return found
 
 
-# Asked with every quote: making it from querysets takes longer than running it.
-_SERVING_SPEED = """
+# Which workers could run it is asked as for a place in the queue; with every quote, so
+# `submit` in bench/RESULTS.md counts it.
+_SERVING_SPEED = Statement.of(
+    """
     WITH serving AS (
-        SELECT hardware_class FROM generation_workers
-        WHERE (served_models IS NULL OR %(model)s = ANY(served_models))
-          AND %(tier)s = ANY(tiers) AND heartbeat_at > now() - %(silence)s
+        SELECT hardware_class FROM generation_workers worker WHERE {can_run}
     )
     SELECT step_milliseconds, around_milliseconds FROM model_speeds
     WHERE model = %(model)s AND (
@@ -82,17 +85,24 @@ _SERVING_SPEED = """
         OR NOT EXISTS (SELECT 1 FROM serving)
     )
     ORDER BY step_milliseconds DESC LIMIT 1
-"""
+    """,
+    can_run=CAN_RUN,
+)
 
 
-def serving_speed(*, tier: str, model: str, base_model: str) -> Speed:
+def serving_speed(*, tier: str, model: AIModel) -> Speed:
     """How fast `model` was measured on the hardware that would run such a job now.
 
     The slowest counts: the ceiling must hold. Without a live worker every class of
     hardware counts; a model that was never measured has the usual speed of its base.
     """
-    values: dict[str, Any] = {"tier": tier, "model": model, "silence": WORKER_SILENCE}
-    with connection.cursor() as cursor:
-        cursor.execute(_SERVING_SPEED, values)
-        row = cursor.fetchone()
-    return Speed(*row) if row else UNMEASURED[base_model]
+    asked = _SERVING_SPEED.bind(
+        lane=Lane.GPU,
+        tier=tier,
+        model=model.name,
+        needs=modules_for(model),
+        bytes=bytes_of(model),
+        silence=WORKER_SILENCE,
+    )
+    [rows] = read_together([asked])
+    return Speed(*rows[0]) if rows else UNMEASURED[model.base_model or ""]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from generation.models import JobStatus
+from generation.waiting import WAITING_STATUSES
 
 PENDING = JobStatus.PENDING
 QUEUED = JobStatus.QUEUED
@@ -23,8 +24,8 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     CANCELLED: frozenset(),
 }
 
-CLAIMABLE = frozenset({PENDING, QUEUED})
-LIVE = CLAIMABLE | {IN_PROGRESS}
+WAITING = frozenset(JobStatus(name) for name in WAITING_STATUSES)
+LIVE = WAITING | {IN_PROGRESS}
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELLED})
 
 

@@ -104,7 +104,9 @@ class Runner:
                     tiers=self._tiers,
                     hardware_class=device.hardware_class,
                     device_memory=device.memory,
-                    served_models=self._serving.look(),
+                    capabilities=self._serving.capabilities,
+                    largest_bytes=self._serving.largest_bytes,
+                    served_models=self._serving.allowed,
                 )
             )
 
@@ -113,7 +115,7 @@ class Runner:
             known = beat(
                 self.worker_id,
                 warm_models=self._warm,
-                served_models=self._serving.look(),
+                left_alone=self._serving.left_alone(),
             )
         if not known:
             # We were silent for so long that the sweeper took us for dead.
@@ -165,16 +167,16 @@ class Runner:
 
     def _claim(self) -> list[GenerationJob]:
         with as_service():
-            jobs = claim_jobs(self._offer())
-            if not jobs and self._serving.changed():
-                jobs = claim_jobs(self._offer())
-        return jobs
+            return claim_jobs(self._offer())
 
     def _offer(self) -> WorkerOffer:
         return WorkerOffer(
             worker_id=self.worker_id,
             tiers=self._tiers,
-            served_models=self._serving.names,
+            capabilities=self._serving.capabilities,
+            largest_bytes=self._serving.largest_bytes,
+            served_models=self._serving.allowed,
+            left_alone=self._serving.left_alone(),
             warm_models=self._warm,
         )
 

@@ -23,7 +23,13 @@ from bench.report import Ratio
 from generation.services.schedule import WorkerOffer, claim_jobs
 from pingvas.core.db.actor import SERVICE, acting_as
 
-OFFER = WorkerOffer(worker_id=uuid4(), tiers=list(Tier.values), warm_models=["starter"])
+OFFER = WorkerOffer(
+    worker_id=uuid4(),
+    tiers=list(Tier.values),
+    capabilities=["base:sd15", "base:sdxl"],
+    largest_bytes=10**11,
+    warm_models=["starter"],
+)
 
 _USERS = """
 INSERT INTO users (id, email, tier, is_superuser)
@@ -36,13 +42,19 @@ FROM generate_series(%(first)s, %(last)s) AS n
 _JOBS = """
 INSERT INTO generation_jobs (
     id, user_id, tier, priority, status, prompt, model, width, height, quoted_credits,
-    created_at, queued_at
+    created_at, queued_at, needs, needs_bytes
 )
 SELECT gen_random_uuid(),
     ('00000000-0000-4000-8000-' || (%(first)s + k %% %(users)s))::uuid,
     'studio', 75, 'queued', 'a star', 'starter', 128, 128, 5,
-    now() - interval '20 minutes' * (1 - k / %(jobs)s::float), now()
+    now() - interval '20 minutes' * (1 - k / %(jobs)s::float), now(),
+    '{base:sd15}', 2000000000
 FROM generate_series(0, %(jobs)s - 1) AS k
+"""
+_MODELS = """
+INSERT INTO ai_models (id, name, type, base_model, file_size, is_official)
+SELECT gen_random_uuid(), 'model ' || n, 'main', 'sd15', 2000000000, true
+FROM generate_series(1, %(models)s) AS n
 """
 _SHARES = """
 INSERT INTO queue_shares (
@@ -69,13 +81,17 @@ MOST_CLAIMS = 1_000
 
 @dataclass(frozen=True)
 class Queue:
-    """So many waiting jobs, spread evenly over so many users."""
+    """So many waiting jobs, spread evenly over so many users; models are registered
+    that none of them names.
+    """
 
     jobs: int
     users: int
+    models: int = 0
 
     def __str__(self) -> str:
-        return f"{self.jobs:,} jobs of {self.users:,} users"
+        models = f" beside {self.models:,} models" if self.models else ""
+        return f"{self.jobs:,} jobs of {self.users:,} users{models}"
 
 
 @dataclass(frozen=True)
@@ -86,12 +102,19 @@ class Size:
 
 SHORT = Queue(jobs=100, users=10)
 SIZES = {
-    True: Size(queues=(Queue(50_000, 10), Queue(50_000, 1_000)), claims=60),
+    True: Size(
+        queues=(
+            Queue(50_000, 10),
+            Queue(50_000, 1_000),
+            Queue(50_000, 1_000, models=100_000),
+        ),
+        claims=60,
+    ),
     False: Size(
         queues=(
             Queue(1_000_000, 10),
             Queue(1_000_000, 1_000),
-            Queue(1_000_000, 100_000),
+            Queue(1_000_000, 100_000, models=100_000),
         ),
         claims=200,
     ),
@@ -174,9 +197,10 @@ def _prepare(queue: Queue) -> None:
         "last": FIRST + queue.users - 1,
         "users": queue.users,
         "jobs": queue.jobs,
+        "models": queue.models,
     }
     with open_administrator() as admin:
-        for statement in (_USERS, _JOBS, _SHARES):
+        for statement in (_USERS, _JOBS, _MODELS, _SHARES):
             admin.execute(statement, values)
         admin.execute("CHECKPOINT")
         analyze(admin)

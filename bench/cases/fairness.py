@@ -13,7 +13,9 @@ from bench.report import Ratio
 from bench.simulation import Claim, Simulation, plan_arrivals
 from generation.models import GenerationJob
 from generation.services.schedule import WorkerOffer, claim_jobs
+from generation.waiting import waiting
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.statements import Statement
 
 SERVERS = 4
 # Half of what the servers can do: the dump takes the other half and wants more.
@@ -23,15 +25,18 @@ TENANTS = ("enterprise", "pro")
 OFFER = WorkerOffer(worker_id=uuid4(), tiers=list(Tier.values))
 
 # What most queues do: the dearer plan first, then the older job.
-_STRICT = """
+_STRICT = Statement.of(
+    """
 UPDATE generation_jobs SET status = 'in_progress', attempt = attempt + 1,
     started_at = now(), lease_expires_at = now() + interval '1 hour'
 WHERE id = (
-    SELECT id FROM generation_jobs WHERE status IN ('pending', 'queued')
+    SELECT id FROM generation_jobs w WHERE {waiting}
     ORDER BY priority DESC, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING *
-"""
+    """,
+    waiting=waiting("w"),
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def claim_fairly() -> GenerationJob | None:
 
 def claim_strictly() -> GenerationJob | None:
     with acting_as(SERVICE):
-        jobs = list(GenerationJob.objects.raw(_STRICT))
+        jobs = list(GenerationJob.objects.raw(_STRICT.text))
     return jobs[0] if jobs else None
 
 

@@ -42,7 +42,7 @@ class BalanceTooLow(PingvasError):
 
 
 # Written out, as all that is sent with every submission or every ending: making such a
-# statement from a queryset takes longer than running it.
+# statement from a queryset takes longer than running it (`settle` in bench/RESULTS.md).
 _LOCK = "SELECT id, user_id, balance FROM credit_balances WHERE user_id = %s FOR UPDATE"
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from itertools import chain
 from typing import Any, cast
 from uuid import UUID
 
@@ -27,22 +29,34 @@ from generation.events import (
     JobQueued,
     to_event,
 )
+from generation.lanes import Lane
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
-from generation.services.queue import LOCK_SHARE, REFRESH_SHARE, try_lock_share
-from generation.services.wake import ALL_TIERS, TIERS_WITH_WORK, wake_tiers_on_commit
+from generation.services.dependencies import count_again, count_one, descendants
+from generation.services.queue import (
+    LOCK_SHARE,
+    refresh,
+    refresh_share,
+    try_lock_share,
+)
+from generation.services.wake import (
+    TIERS_WITH_WORK,
+    look_on_commit,
+    wake_tiers_on_commit,
+)
 from generation.states import (
     CANCELLED,
-    CLAIMABLE,
     COMPLETED,
     FAILED,
     IN_PROGRESS,
     QUEUED,
     TERMINAL,
+    WAITING,
     before,
 )
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.db.rows import columns_of, instances, read_together
+from pingvas.core.db.statements import Bound, Statement
 from pingvas.core.errors import NotFound, PingvasError
 from pingvas.core.events import publish_on_commit
 
@@ -168,7 +182,7 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
     job = _lock_job(user_id, job_id)
     if job is None:
         raise NotFound
-    if job.status in CLAIMABLE:
+    if job.status in WAITING:
         _cancel(job, 0)
     elif job.status == IN_PROGRESS and job.cancel_requested_at is None:
         _update(job, {}, clocked=["cancel_requested_at"])
@@ -204,6 +218,23 @@ def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
     return job
 
 
+@acting_as(SERVICE, savepoint=False)
+def recount_parents(*, job_id: UUID, user_id: UUID) -> bool:
+    """Put right what a job waits for; False when somebody is at it this moment.
+
+    One with a lost parent fails, and with it whatever waits for it.
+    """
+    if not try_lock_share(user_id):
+        return False
+    counted = count_one(job_id, user_id)
+    job = _lock_job(user_id, job_id) if counted else None
+    if counted and counted[1] and job is not None:
+        _fail(job, *PARENT_FAILED)
+    refresh_share(user_id)
+    look_on_commit()
+    return True
+
+
 def announce(job: GenerationJob, kind: type[JobEvent], **data: Any) -> None:
     """Tell the owner's screens what became of the job, once this is committed."""
     told = kind(
@@ -233,11 +264,15 @@ _LOCK_JOB = """
 """
 
 
+@cache
+def _lock_job_statement() -> Statement:
+    return Statement.of(_LOCK_JOB, columns=columns_of(GenerationJob, "job"))
+
+
 def _lock_job(user_id: UUID, job_id: UUID) -> GenerationJob | None:
     """The user's queue, then the job, locked in one flight."""
-    statement = _LOCK_JOB.format(columns=columns_of(GenerationJob, "job"))
-    values = {"user": user_id, "job": job_id}
-    _, rows = read_together([LOCK_SHARE, statement], values)
+    lock = _lock_job_statement().bind(user=user_id, job=job_id)
+    _, rows = read_together([LOCK_SHARE.bind(user=user_id), lock])
     found = instances(GenerationJob, rows)
     return found[0] if found else None
 
@@ -258,19 +293,28 @@ def _requeue(job: GenerationJob, **columns: Any) -> None:
     _move(job, QUEUED, columns, JobQueued, **told)
 
 
+# A picture that this one was to be made from was not made.
+PARENT_FAILED = ("parent_failed", "A job that this one waited for did not complete.")
+
+
 def _fail(job: GenerationJob, code: str, message: str) -> None:
     release_hold(job_id=job.id)
+    columns, told = _failure(job, code, message)
+    _move(job, FAILED, columns, JobFailed, **told)
+
+
+def _failure(
+    job: GenerationJob, code: str, message: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a job that failed says of it, and what its owner is told."""
     columns = {"error_code": code, "error_message": message, "credits_consumed": 0}
-    _move(
-        job,
-        FAILED,
-        columns,
-        JobFailed,
-        code=code,
-        message=message,
-        charge=0,
-        released=job.quoted_credits,
-    )
+    told = {
+        "code": code,
+        "message": message,
+        "charge": 0,
+        "released": job.quoted_credits,
+    }
+    return columns, told
 
 
 def _cancel(job: GenerationJob, milliseconds: int) -> None:
@@ -292,13 +336,53 @@ def _move(
 
     Then tell the owner, and the workers of whatever can be claimed now.
     """
+    behind = [refresh(job.user_id), TIERS_WITH_WORK[Lane(job.lane)]]
+    *lost, places, work = _change(
+        job, status, columns, behind=[*_follow(job, status), *behind]
+    )
+    announce(job, kind, **told)
+    for child in instances(GenerationJob, chain.from_iterable(lost)):
+        _fail_child(child)
+    wake_tiers_on_commit(job.lane, places, work)
+
+
+def _follow(job: GenerationJob, status: JobStatus) -> list[Bound]:
+    """What the end of a job means for those that wait for it; answers who is lost."""
+    if status == COMPLETED:
+        return [count_again(job)]
+    return [descendants(job)] if status in TERMINAL else []
+
+
+def _fail_child(child: GenerationJob) -> None:
+    """End one of all those that waited for a job that did not complete.
+
+    They were never claimable: the user's places stay what they are. Their rows are
+    locked after the balance, which is safe: whoever wants one holds the share first.
+    """
+    release_hold(job_id=child.id)
+    columns, told = _failure(child, *PARENT_FAILED)
+    _change(child, FAILED, columns)
+    announce(child, JobFailed, **told)
+
+
+def _change(
+    job: GenerationJob,
+    status: JobStatus,
+    columns: Mapping[str, Any],
+    *,
+    behind: Sequence[Bound] = (),
+) -> list[Any]:
+    """Change the status of a locked job; what the statements behind it answered."""
     if job.status not in before(status):
         raise StaleAttempt
     ended = ["completed_at"] if status in TERMINAL else []
-    columns |= {"status": status, "lease_expires_at": None, "deadline_at": None}
-    work = _update(job, columns, clocked=ended, behind=[REFRESH_SHARE, TIERS_WITH_WORK])
-    announce(job, kind, **told)
-    wake_tiers_on_commit(work)
+    leaving = {"status": status, "lease_expires_at": None, "deadline_at": None}
+    return _update(job, {**columns, **leaving}, clocked=ended, behind=behind)
+
+
+_UPDATE = """
+    UPDATE generation_jobs SET {changes} WHERE id = %(job)s RETURNING now()
+"""
 
 
 def _update(
@@ -306,12 +390,11 @@ def _update(
     columns: Mapping[str, Any],
     *,
     clocked: Sequence[str] = (),
-    behind: Sequence[str] = (),
+    behind: Sequence[Bound] = (),
 ) -> list[Any]:
     """Write columns of a locked job, the `clocked` ones by the database's clock.
 
-    The statements of the queue that follow go in the same flight; what the last of them
-    answered.
+    The statements of the queue that follow go in the same flight; what each answered.
     """
     fields = GenerationJob._meta.get_field
     values = {
@@ -320,14 +403,13 @@ def _update(
     }
     changes = [f"{name} = %({name})s" for name in columns]
     changes += [f"{name} = now()" for name in clocked]
-    statement = f"UPDATE generation_jobs SET {', '.join(changes)} WHERE id = %(job)s"  # noqa: S608 - names of our own columns
-    parameters = values | {"job": job.id, "user": job.user_id, "used": 0.0}
-    [now], *others = read_together(
-        [f"{statement} RETURNING now()", *behind], parameters | {"all_tiers": ALL_TIERS}
+    update = Statement.of(_UPDATE, changes=", ".join(changes)).bind(
+        job=job.id, **values
     )
+    [now], *others = read_together([update, *behind])
     for name, value in (dict(columns) | dict.fromkeys(clocked, now[0])).items():
         setattr(job, name, value)
-    return others[-1] if others else []
+    return others
 
 
 def _with_waiting(job: GenerationJob, timings: dict[str, int]) -> dict[str, int]:

@@ -10,6 +10,9 @@ present is the earliest start among those that still wait, so whoever joins now 
 finishes in a shorter virtual time goes before all of them: one job of a higher tier
 overtakes every waiting job of a lower one that costs as much. Nobody waits for ever:
 each user goes before a waiting share only until their own start has passed its finish.
+
+Each lane has shares and a present of its own: what somebody took of the GPUs says
+nothing of their turn with an external provider. Only the running limit is over both.
 """
 
 from __future__ import annotations
@@ -17,23 +20,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from generation.events import JobStarted
+from generation.lanes import PLACES, Lane, LanePlace
 from generation.models import GenerationJob
+from generation.needs import FOR_WORKER
 from generation.services.lifecycle import Attempt, announce
-from generation.services.queue import REFRESH_SHARE, refresh_share
+from generation.services.queue import refresh, refresh_share
 from generation.services.wake import (
-    ALL_TIERS,
     TIERS_WITH_WORK,
-    Work,
+    look_on_commit,
     wake_tiers_on_commit,
 )
+from generation.waiting import claimable
 from pingvas.core.db.rows import columns_of, instances, read_together
+from pingvas.core.db.statements import Bound, Statement
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 LOADING_LIMIT = timedelta(minutes=10)
@@ -48,7 +55,7 @@ TRIES = 5
 
 _CLAIM = """
 WITH picked AS (
-    SELECT s.user_id, s.virtual_start, s.virtual_finish, head.batch_id,
+    SELECT s.user_id, s.{start} AS start, s.{finish} AS finish, head.batch_id,
            head.quoted_credits * head.batch_size / greatest(head.priority, 1)::float
                AS used
     FROM queue_shares s
@@ -58,9 +65,7 @@ WITH picked AS (
                 SELECT j.batch_id, j.batch_size, j.quoted_credits, j.priority,
                        j.created_at
                 FROM generation_jobs j
-                WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
-                  AND (%(served)s::text[] IS NULL
-                       OR j.model = ANY(%(served)s::text[]))
+                WHERE j.user_id = s.user_id AND {free} AND {for_worker}
                 ORDER BY j.created_at, j.id LIMIT 1
              ) oldest
              -- Asked of the one row: inside, it would tempt the planner to read
@@ -71,9 +76,7 @@ WITH picked AS (
                 SELECT j.id, j.batch_id, j.batch_size, j.quoted_credits, j.priority,
                        j.model, j.created_at
                 FROM generation_jobs j
-                WHERE j.user_id = s.user_id AND j.status IN ('pending', 'queued')
-                  AND (%(served)s::text[] IS NULL
-                       OR j.model = ANY(%(served)s::text[]))
+                WHERE j.user_id = s.user_id AND {free} AND {for_worker}
                 ORDER BY j.priority DESC, j.created_at, j.id LIMIT %(lookahead)s
              ) near
              ORDER BY priority DESC, (model = ANY(%(warm)s::text[])) DESC,
@@ -81,8 +84,8 @@ WITH picked AS (
              LIMIT 1)
         ) candidates ORDER BY place LIMIT 1
     ) head
-    WHERE s.claimable AND s.tier = ANY(%(tiers)s::text[])
-    ORDER BY s.virtual_finish, s.waiting_since, s.user_id
+    WHERE s.{place_claimable} AND s.tier = ANY(%(tiers)s::text[])
+    ORDER BY s.{finish}, s.{since}, s.user_id
     LIMIT 1
     FOR UPDATE OF s SKIP LOCKED
 ), claimed AS (
@@ -95,31 +98,43 @@ WITH picked AS (
         deadline_at = now() + %(loading)s
     FROM picked
     WHERE j.user_id = picked.user_id AND j.batch_id = picked.batch_id
-      AND j.status IN ('pending', 'queued')
+      AND {free} AND {for_worker}
     RETURNING j.id
 )
-SELECT picked.user_id, picked.used, picked.virtual_start, picked.virtual_finish,
+SELECT picked.user_id, picked.used, picked.start, picked.finish,
        array_remove(array_agg(claimed.id), NULL)
 FROM picked LEFT JOIN claimed ON true
 GROUP BY 1, 2, 3, 4
 """
+
+
+def _claim_in(place: LanePlace) -> Statement:
+    free = f"j.lane = '{place.lane}' AND {claimable('j')}"
+    return Statement.of(_CLAIM, **place.parts(), free=free, for_worker=FOR_WORKER)
+
+
+_CLAIMS = {lane: _claim_in(place) for lane, place in PLACES.items()}
 
 # A share that stood before the picked one was passed over: locked this moment, or not
 # for this worker. It must not hold the present back, or those who have used the queue
 # since would wait behind every newcomer. A clock that another claim is moving is left
 # to it: claims never wait for each other.
 _ADVANCE_CLOCK = """
-    UPDATE queue_clock SET virtual_time = t.present
+    UPDATE queue_clock SET {clock} = t.present
     FROM (
         SELECT coalesce((
-            SELECT virtual_start FROM queue_shares
-            WHERE claimable AND virtual_finish >= %(finish)s
-            ORDER BY virtual_start LIMIT 1
+            SELECT {start} FROM queue_shares
+            WHERE {place_claimable} AND {finish} >= %(finish)s
+            ORDER BY {start} LIMIT 1
         ), %(served)s) AS present
     ) t
-    WHERE virtual_time < t.present
+    WHERE {clock} < t.present
       AND id IN (SELECT id FROM queue_clock FOR UPDATE SKIP LOCKED)
 """
+_ADVANCES = {
+    lane: Statement.of(_ADVANCE_CLOCK, **place.parts())
+    for lane, place in PLACES.items()
+}
 
 _CLAIMED = """
     SELECT {columns} FROM generation_jobs AS job
@@ -133,40 +148,63 @@ _OURS = """
     WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
       AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
 """
-_START_BILLED = """
+_START_BILLED = Statement.of(
+    """
     UPDATE generation_jobs SET deadline_at = now() + greatest(
         %(each)s * quoted_credits * batch_size, %(shortest)s)
     FROM {ours}
-"""
-_START_FREE = """
+    """,
+    ours=_OURS,
+)
+_START_FREE = Statement.of(
+    """
     UPDATE generation_jobs SET deadline_at = now() + %(limit)s FROM {ours}
-"""
-_RENEW = """
+    """,
+    ours=_OURS,
+)
+_RENEW = Statement.of(
+    """
     UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
     FROM {ours} AND deadline_at > now()
     RETURNING id, cancel_requested_at IS NOT NULL
-"""
-_LOOK = """
+    """,
+    ours=_OURS,
+)
+_LOOK = Statement.of(
+    """
     SELECT id, cancel_requested_at IS NOT NULL
     FROM generation_jobs, {ours} AND deadline_at > now() AND lease_expires_at > now()
-"""
+    """,
+    ours=_OURS,
+)
+
+
+@cache
+def _claimed() -> Statement:
+    return Statement.of(_CLAIMED, columns=columns_of(GenerationJob, "job"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOffer:
-    """What a worker can take: tiers, models (None: all) and those already loaded."""
+    """What a worker can take: its lane, tiers, modules, bytes and models (None: any),
+    less those that it leaves to others; and the models that it has loaded.
+    """
 
     worker_id: UUID
+    lane: str = Lane.GPU
     tiers: Sequence[str]
+    capabilities: Sequence[str] | None = None
+    largest_bytes: int | None = None
     served_models: Sequence[str] | None = None
+    left_alone: Sequence[str] = ()
     warm_models: Sequence[str] = ()
 
 
 class _Picked(NamedTuple):
     user_id: UUID
     used: float
-    virtual_start: float
-    virtual_finish: float
+    start: float
+    finish: float
     job_ids: list[UUID]
 
 
@@ -187,33 +225,25 @@ def claim_jobs(offer: WorkerOffer) -> list[GenerationJob]:
     picked = _pick_present(offer)
     if picked is None:
         return []
-    jobs, work = _settle_claim(picked)
+    jobs = _settle_claim(picked, offer.lane)
     for job in jobs:
         announce(job, JobStarted, phase="loading", attempt=job.attempt)
-    wake_tiers_on_commit(work)
     return jobs
 
 
-def _settle_claim(picked: _Picked) -> tuple[list[GenerationJob], list[Work]]:
-    """Move the share and the clock on, in one flight: the jobs, and who else waits."""
-    columns = columns_of(GenerationJob, "job")
-    *_, rows, work = read_together(
+def _settle_claim(picked: _Picked, lane: str) -> list[GenerationJob]:
+    """Move the share and the clock on, in one flight, and wake who else waits."""
+    served = picked.start + picked.used
+    places, _, rows, work = read_together(
         [
-            REFRESH_SHARE,
-            _ADVANCE_CLOCK,
-            _CLAIMED.format(columns=columns),
-            TIERS_WITH_WORK,
-        ],
-        {
-            "user": picked.user_id,
-            "used": picked.used,
-            "finish": picked.virtual_finish,
-            "served": picked.virtual_start + picked.used,
-            "jobs": picked.job_ids,
-            "all_tiers": ALL_TIERS,
-        },
+            refresh(picked.user_id, used=picked.used, lane=lane),
+            _ADVANCES[Lane(lane)].bind(finish=picked.finish, served=served),
+            _claimed().bind(jobs=picked.job_ids),
+            TIERS_WITH_WORK[Lane(lane)],
+        ]
     )
-    return instances(GenerationJob, rows), work
+    wake_tiers_on_commit(lane, places, work)
+    return instances(GenerationJob, rows)
 
 
 def attempt_of(job: GenerationJob) -> Attempt:
@@ -255,16 +285,17 @@ def start_free_phase(attempts: Sequence[Attempt]) -> None:
     _run_over(attempts, _START_FREE, limit=LOADING_LIMIT)
 
 
-def _run_over(attempts: Sequence[Attempt], statement: str, **values: Any) -> list[Any]:
+def _run_over(
+    attempts: Sequence[Attempt], statement: Statement, **values: Any
+) -> list[Any]:
     """What `statement` returns for those of the attempts that still are ours."""
-    values |= {
+    ours = {
         "jobs": [attempt.job_id for attempt in attempts],
         "numbers": [attempt.number for attempt in attempts],
         "claimed": [attempt.claimed_at for attempt in attempts],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement.format(ours=_OURS), values)
-        return cursor.fetchall() if cursor.description else []
+    [rows] = read_together([statement.bind(**ours, **values)])
+    return rows
 
 
 def _pick_present(offer: WorkerOffer) -> _Picked | None:
@@ -275,25 +306,30 @@ def _pick_present(offer: WorkerOffer) -> _Picked | None:
         # The head went elsewhere between our look and our lock: renew and look again.
         refresh_share(picked.user_id)
     # Work may be left: let another claim look.
-    wake_tiers_on_commit()
+    look_on_commit()
     return None
 
 
 def _pick(offer: WorkerOffer) -> _Picked | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, claim_parameters(offer))
-        row = cursor.fetchone()
-    return None if row is None else _Picked(*row)
+    [rows] = read_together([claim_of(offer)])
+    return _Picked(*rows[0]) if rows else None
 
 
-def claim_parameters(offer: WorkerOffer) -> dict[str, Any]:
-    return {
-        "worker": offer.worker_id,
-        "tiers": list(offer.tiers),
-        "served": None if offer.served_models is None else list(offer.served_models),
-        "warm": list(offer.warm_models),
-        "lease": LEASE,
-        "aged": AGED,
-        "lookahead": WARM_LOOKAHEAD,
-        "loading": LOADING_LIMIT,
-    }
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else list(names)
+
+
+def claim_of(offer: WorkerOffer) -> Bound:
+    return _CLAIMS[Lane(offer.lane)].bind(
+        worker=offer.worker_id,
+        tiers=list(offer.tiers),
+        capabilities=_listed(offer.capabilities),
+        largest=offer.largest_bytes,
+        served=_listed(offer.served_models),
+        left_alone=list(offer.left_alone),
+        warm=list(offer.warm_models),
+        lease=LEASE,
+        aged=AGED,
+        lookahead=WARM_LOOKAHEAD,
+        loading=LOADING_LIMIT,
+    )

@@ -14,17 +14,19 @@ from accounts.tiers import limits_for
 from billing.services.holds import place_holds
 from generation.events import JobQueued
 from generation.models import GenerationJob
+from generation.needs import bytes_of, modules_for
 from generation.pricing import Quote, quote_picture
 from generation.recipes import check_recipe
 from generation.selectors import serving_speed
 from generation.services.lifecycle import announce
-from generation.services.queue import REFRESH_SHARE, open_share
-from generation.services.wake import RUN_TASK
+from generation.services.queue import open_share, refresh
+from generation.services.wake import RUN_TASK, wake_tiers_on_commit
 from generation.states import QUEUED, TERMINAL
 from modelhub.models import AIModel
 from modelhub.selectors import access_model
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.rows import insert_rows, read_together
+from pingvas.core.db.statements import Statement
 from pingvas.core.errors import PingvasError
 from pingvas.core.publishing import send_task_on_commit
 from pingvas.core.redis import tier_queue
@@ -70,34 +72,37 @@ def submit_jobs(
         if open_share(user.id, user.tier) >= limit:
             raise QueueFull(limit=limit)
         jobs = _jobs(user, replace(recipe, sampler=sampler), quote, retried_from)
+        _freeze_needs(jobs, recipe, model)
         insert_rows(GenerationJob, jobs)
         place_holds(user_id=user.id, amounts={job.id: quote.credits for job in jobs})
-        _queue(user, jobs)
+        places = _queue(user, jobs)
         for job in jobs:
             announce(job, JobQueued, hold=quote.credits, attempt=0)
         send_task_on_commit(
             RUN_TASK,
-            queue=tier_queue(user.tier),
+            queue=tier_queue(user.tier, jobs[0].lane),
             kwargs={"job_id": str(jobs[0].id), "user_id": str(user.id)},
         )
+        wake_tiers_on_commit(jobs[0].lane, places)
     return jobs
 
 
-_QUEUE = """
+_QUEUE = Statement("""
     UPDATE generation_jobs SET status = 'queued', queued_at = now()
     WHERE id = ANY(%(jobs)s) RETURNING now()
-"""
+""")
 
 
-def _queue(user: User, jobs: Sequence[GenerationJob]) -> None:
-    """Make the new jobs claimable, as the objects then say too."""
-    values = {"jobs": [job.id for job in jobs], "user": user.id, "used": 0.0}
-    [[now], *_], _ = read_together([_QUEUE, REFRESH_SHARE], values)
+def _queue(user: User, jobs: Sequence[GenerationJob]) -> list[tuple[bool, ...]]:
+    """Make the new jobs claimable, as the objects then say too; the user's places."""
+    queued = _QUEUE.bind(jobs=[job.id for job in jobs])
+    [[now], *_], places = read_together([queued, refresh(user.id)])
     for job in jobs:
         job.status = QUEUED
         job.created_at = job.queued_at = now
         # There is no picture yet, and nobody needs to ask for one.
         job._state.fields_cache["image"] = None
+    return places
 
 
 def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
@@ -106,6 +111,15 @@ def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
         raise JobNotFinished
     recipe = Recipe.of_row(job, seeds=(job.seed,))
     return submit_jobs(user=user, recipe=recipe, retried_from=job.id)
+
+
+def _freeze_needs(
+    jobs: Sequence[GenerationJob], recipe: Recipe, model: AIModel
+) -> None:
+    """What the worker must have, as it is known now: a claim looks at no model."""
+    for job in jobs:
+        job.needs = modules_for(model, recipe.modules)
+        job.needs_bytes = bytes_of(model)
 
 
 def _sized(user: User, recipe: Recipe, model: AIModel) -> Recipe:
@@ -117,7 +131,7 @@ def _quote(user: User, recipe: Recipe, model: AIModel) -> Quote:
     base_model = model.base_model or ""
     longest_side = limits_for(user.tier).longest_side
     check_recipe(recipe, base_model=base_model, longest_side=longest_side)
-    speed = serving_speed(tier=user.tier, model=model.name, base_model=base_model)
+    speed = serving_speed(tier=user.tier, model=model)
     return quote_picture(recipe, speed)
 
 

@@ -1,4 +1,6 @@
-"""Every five seconds: take back what dead workers held, and wake who has work."""
+"""Every five seconds: take back what dead workers held, see that nobody waits for what
+has happened, and wake who has work.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ import logging
 from uuid import UUID
 
 from generation.models import WORKER_SILENCE, GenerationJob, Worker
-from generation.services.lifecycle import take_back_expired
+from generation.services.dependencies import wrongly_counted
+from generation.services.lifecycle import recount_parents, take_back_expired
 from generation.services.wake import wake_tiers
 from generation.states import IN_PROGRESS
 from pingvas.core.db.actor import SERVICE, acting_as
@@ -41,11 +44,37 @@ def _take_back(job_id: UUID, user_id: UUID) -> bool:
         return False
 
 
+def sweep_parents() -> int:
+    """Count anew what waiting jobs wait for; returns how many said otherwise.
+
+    None does, unless a completion was not this version's: each is reported.
+    """
+    with acting_as(SERVICE):
+        wrong = wrongly_counted(SWEEP_LIMIT)
+    return sum(_recount(job_id, user_id) for job_id, user_id in wrong)
+
+
+def _recount(job_id: UUID, user_id: UUID) -> bool:
+    try:
+        with acting_as(SERVICE):
+            is_done = recount_parents(job_id=job_id, user_id=user_id)
+    except Exception:
+        log.exception("parents not counted", extra={"job": str(job_id)})
+        return False
+    log.error("a job waited for other than its parents", extra={"job": str(job_id)})
+    return is_done
+
+
 def sweep() -> dict[str, int]:
-    """The whole sweep: leases, silent workers, wake-ups."""
-    taken = sweep_leases()
+    """The whole sweep: leases, parents, silent workers, wake-ups."""
+    taken, counted = sweep_leases(), sweep_parents()
     with acting_as(SERVICE):
         gone, _ = Worker.objects.filter(
             heartbeat_at__lt=Now() - 10 * WORKER_SILENCE
         ).delete()
-    return {"leases": taken, "workers": gone, "tiers": len(wake_tiers())}
+    return {
+        "leases": taken,
+        "parents": counted,
+        "workers": gone,
+        "tiers": len(wake_tiers()),
+    }

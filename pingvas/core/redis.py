@@ -38,8 +38,9 @@ def redis_client() -> Redis:
     )
 
 
-def tier_queue(tier: str) -> str:
-    return f"queue:{tier}"
+def tier_queue(tier: str, lane: str = "gpu") -> str:
+    """The specification's, and for another lane than the GPUs' one of our own."""
+    return f"queue:{tier}" if lane == "gpu" else f"queue:{tier}:{lane}"
 
 
 def job_status(job_id: UUID) -> str:

@@ -65,6 +65,7 @@ EVENT_KEYS = (
 EVENT_CHANNELS = ("asgi*",)
 # kombu appends the priority to a queue's name, and keeps its own book of queues.
 QUEUE_KEYS = (
+    # Those of other lanes than the GPUs' begin like it.
     redis.tier_queue(ANY),
     f"{SWEEP_QUEUE}*",
     f"{MAINTENANCE_QUEUE}*",

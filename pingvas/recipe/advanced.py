@@ -132,6 +132,10 @@ ADVANCED: dict[str, Schema] = {
     "workflow": group(("run", "node"), run=_ID, node=_NAME),
 }
 
+# What of it the engines of this version can do. A job needs a worker that has these;
+# whatever else it asks for is refused by name, by whichever worker takes it.
+DRAWN: frozenset[str] = frozenset()
+
 
 def advanced_schema() -> Schema:
     """The whole object, as the table stands now."""
@@ -140,7 +144,7 @@ def advanced_schema() -> Schema:
 
 
 def modules_of(advanced: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """What an engine must be able to do beside the plain settings."""
+    """What it asks of an engine beside the plain settings."""
     return tuple(sorted(key for key in advanced or () if key != VERSION_KEY))
 
 

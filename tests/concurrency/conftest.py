@@ -8,6 +8,8 @@ import pytest
 from django.db.models import QuerySet
 
 from billing.services import holds, ledger
+from generation.services import lifecycle
+from tests.statements import without
 
 
 @pytest.fixture
@@ -42,3 +44,12 @@ def without_locks(monkeypatch):
         statement, lock, _ = getattr(module, name).partition("FOR UPDATE")
         assert lock
         monkeypatch.setattr(module, name, statement)
+
+
+@pytest.fixture
+def unlocked_shares(monkeypatch, without_locks):
+    share = without(lifecycle.LOCK_SHARE, "FOR UPDATE")
+    job = without(lifecycle._lock_job_statement(), "FOR UPDATE")
+    monkeypatch.setattr(lifecycle, "LOCK_SHARE", share)
+    monkeypatch.setattr(lifecycle, "_lock_job_statement", lambda: job)
+    monkeypatch.setattr(lifecycle, "try_lock_share", lambda user_id: True)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection
 
 from accounts.models import User
-from accounts.tiers import Tier
+from accounts.tiers import Tier, limits_for
 from billing.services.audit import audit_ledger
 from billing.services.grants import adjust_credits
+from billing.services.holds import place_holds
 from gallery.models import Image
 from gallery.services import StoredPicture
 from generation.models import GenerationJob
+from generation.services.dependencies import count_one
 from generation.services.lifecycle import Attempt, Finished, complete_job
+from generation.services.queue import open_share, refresh_share
 from generation.services.schedule import WorkerOffer, attempt_of, claim_jobs
 from generation.services.submit import submit_jobs
+from generation.waiting import claimable, unfinished_parents, waiting_child
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 from pingvas.recipe.recipe import Recipe
 
 # One credit: the smallest picture there is.
@@ -51,6 +58,26 @@ def submit(user: User, seeds: tuple[int, ...] = (7,), **over: Any) -> list[Any]:
     recipe = Recipe(**CHEAP | {"seeds": seeds} | over)
     with acting_as(user_actor(user.id)):
         return submit_jobs(user=user, recipe=recipe)
+
+
+def queue_job(user: User, *, parents: Sequence[Any] = (), **over: Any) -> GenerationJob:
+    """A submission of one credit with a lane and parents, which no page makes yet."""
+    values = {"model": "starter", "prompt": "a star", "width": 64, "height": 64}
+    values |= {"priority": limits_for(user.tier).priority}
+    with acting_as(SERVICE):
+        open_share(user.id, user.tier)
+        job = GenerationJob.objects.create(
+            user=user,
+            tier=user.tier,
+            status="queued",
+            waits_for=[parent.id for parent in parents],
+            **values | over,
+        )
+        place_holds(user_id=user.id, amounts={job.id: 1})
+        count_one(job.id, user.id)
+        refresh_share(user.id)
+        job.refresh_from_db()
+    return job
 
 
 def offer(**over: Any) -> WorkerOffer:
@@ -115,36 +142,60 @@ def drain(most: int = 1000) -> int:
     raise AssertionError(f"work is left after {most} claims")
 
 
-# The recount of every share from the jobs alone.
-_WRONG_SHARES = """
-    SELECT s.user_id, s.running, r.running, s.claimable, w.waiting, s.waiting_since
+# The recount of every share from the jobs alone, a row for each lane.
+_WRONG_SHARES = Statement.of(
+    """
+    SELECT s.user_id, l.lane, s.running, r.every, l.running, r.mine, l.claimable,
+        w.waiting, l.since
     FROM queue_shares s
+    CROSS JOIN LATERAL (VALUES
+        ('gpu', claimable, waiting_since, virtual_start, virtual_finish,
+            running - external_running, running_limit),
+        ('external', external_claimable, external_since, external_start,
+            external_finish, external_running, external_limit)
+    ) l(lane, claimable, since, start, finish, running, "limit")
     CROSS JOIN LATERAL (
-        SELECT count(DISTINCT batch_id) AS running FROM generation_jobs
+        SELECT count(DISTINCT batch_id) AS every,
+            count(DISTINCT batch_id) FILTER (WHERE lane = l.lane) AS mine
+        FROM generation_jobs
         WHERE user_id = s.user_id AND status = 'in_progress'
     ) r
     CROSS JOIN LATERAL (
         SELECT count(*) AS waiting FROM generation_jobs
-        WHERE user_id = s.user_id AND status IN ('pending', 'queued')
+        WHERE user_id = s.user_id AND lane = l.lane AND {claimable}
     ) w
-    WHERE s.running <> r.running
-       OR r.running > s.running_limit
-       OR s.claimable <> (w.waiting > 0 AND r.running < s.running_limit)
-       OR (s.waiting_since IS NULL) <> (w.waiting = 0)
-       OR s.virtual_finish < s.virtual_start
-"""
-_JOBS_WITHOUT_SHARE = """
+    WHERE s.running <> r.every
+       OR l.running <> r.mine
+       OR r.every > s.running_limit
+       OR r.mine > l."limit"
+       OR l.claimable <> (
+            w.waiting > 0 AND r.every < s.running_limit AND r.mine < l."limit")
+       OR (l.since IS NULL) <> (w.waiting = 0)
+       OR l.finish < l.start
+    """,
+    claimable=claimable("generation_jobs"),
+)
+_JOBS_WITHOUT_SHARE = Statement("""
     SELECT id FROM generation_jobs j
     WHERE NOT EXISTS (SELECT 1 FROM queue_shares s WHERE s.user_id = j.user_id)
-"""
+""")
+# What a waiting job says of its parents, and what they say themselves.
+_WRONG_PARENTS = Statement.of(
+    """
+    SELECT id, waits_on, {unfinished} FROM generation_jobs j
+    WHERE {child} AND waits_on <> {unfinished}
+    """,
+    child=waiting_child("j"),
+    unfinished=unfinished_parents("j"),
+)
 
 
 def assert_shares_equal_the_jobs() -> None:
     """Each by one statement, and so at one instant, whatever goes on."""
-    with acting_as(SERVICE), connection.cursor() as cursor:
-        for statement in (_WRONG_SHARES, _JOBS_WITHOUT_SHARE):
-            cursor.execute(statement)
-            assert cursor.fetchall() == []
+    with acting_as(SERVICE):
+        assert read_together([_WRONG_SHARES.bind()]) == [[]]
+        assert read_together([_JOBS_WITHOUT_SHARE.bind()]) == [[]]
+        assert read_together([_WRONG_PARENTS.bind()]) == [[]]
 
 
 def assert_queue_is_sound() -> None:

@@ -11,9 +11,13 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from accounts.tiers import Tier
-from generation.services import queue, schedule
+from generation.lanes import Lane
+from generation.models import GenerationJob
+from generation.services import dependencies, queue, schedule
 from generation.services.schedule import WARM_LOOKAHEAD
+from generation.services.sweep import SWEEP_LIMIT
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.statements import Bound
 from tests.concurrency.queue_world import claim, offer
 from tests.database import admin_connection
 
@@ -49,10 +53,12 @@ def crowd():
             admin.execute(statement, [JOBS_EACH] if "%s" in statement else None)
 
 
-def explain(statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def explain(statement: Bound) -> list[dict[str, Any]]:
     """The plan's nodes as they ran, as the service; what it did is taken back."""
     with acting_as(SERVICE), connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+        cursor.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}", statement.values
+        )
         plan = cursor.fetchone()[0]
         transaction.set_rollback(True)
     plan = json.loads(plan) if isinstance(plan, str) else plan
@@ -79,37 +85,44 @@ def rows_read(node: dict[str, Any]) -> float:
     return float((node["Actual Rows"] + removed) * node["Actual Loops"])
 
 
-def statements() -> Iterator[tuple[str, dict[str, Any], set[str]]]:
+def statements() -> Iterator[tuple[Bound, set[str]]]:
     """What a claim asks, and the indexes that must answer."""
     with admin_connection() as admin:
-        user = admin.execute("SELECT user_id FROM queue_shares LIMIT 1").fetchone()[0]
+        user, job = admin.execute(
+            "SELECT user_id, id FROM generation_jobs LIMIT 1"
+        ).fetchone()
+    parent = GenerationJob(id=job, user_id=user)
     yield (
-        schedule._CLAIM,
-        schedule.claim_parameters(offer()),
+        schedule.claim_of(offer()),
         {
             "idx_queue_shares_order",
-            "idx_generation_jobs_claim",
-            "idx_generation_jobs_oldest",
+            "idx_generation_jobs_gpu_next",
+            "idx_generation_jobs_gpu_longest",
             "generation_jobs_batch_id_batch_index_key",
         },
     )
     yield (
-        queue.REFRESH_SHARE,
-        {"user": user, "used": 1.0},
-        {"queue_shares_pkey", "idx_generation_jobs_claim"},
+        queue.refresh(user, used=1.0),
+        {"queue_shares_pkey", "idx_generation_jobs_gpu_next"},
     )
     yield (
-        schedule._ADVANCE_CLOCK,
-        {"finish": 1.0, "served": 1.0},
+        schedule._ADVANCES[Lane.GPU].bind(finish=1.0, served=1.0),
         {"idx_queue_shares_present"},
     )
+    # Nobody waits for another, and that costs one look.
+    for statement in (
+        dependencies.count_again(parent),
+        dependencies.descendants(parent),
+        dependencies._WRONGLY_COUNTED.bind(most=SWEEP_LIMIT),
+    ):
+        yield statement, {"idx_generation_jobs_children"}
 
 
 def test_a_claim_among_200_000_jobs_reads_a_handful_of_rows(crowd):
-    for statement, parameters, indexes in statements():
-        found = scans(explain(statement, parameters))
+    for statement, indexes in statements():
+        found = scans(explain(statement))
         names = {node.get("Index Name") for node in found}
-        assert None not in names
+        assert "Seq Scan" not in {node["Node Type"] for node in found}, statement.text
         assert indexes <= names
         assert all(rows_read(node) <= WARM_LOOKAHEAD for node in found)
     assert len(claim()) == 1

@@ -12,6 +12,7 @@ from django.db import connection
 from accounts.models import User
 from accounts.tiers import limits_for
 from billing.services.holds import place_holds
+from generation.lanes import Lane
 from generation.models import GenerationJob, QueueShare
 from generation.services import schedule
 from generation.services.lifecycle import cancel_job
@@ -27,6 +28,7 @@ from tests.concurrency.queue_world import (
     make_rich,
     submit,
 )
+from tests.statements import without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -250,8 +252,12 @@ def test_a_job_that_nobody_serves_makes_nobody_else_wait():
 
 
 def test_control_with_a_clock_that_waits_for_all_a_regular_user_starves(monkeypatch):
-    clock = schedule._ADVANCE_CLOCK.replace("AND virtual_finish >= %(finish)s", "")
-    monkeypatch.setattr(schedule, "_ADVANCE_CLOCK", clock)
+    clock = without(
+        schedule._ADVANCES[Lane.GPU],
+        "AND virtual_finish >= %(finish)s",
+        "AND %(finish)s IS NOT NULL",
+    )
+    monkeypatch.setitem(schedule._ADVANCES, Lane.GPU, clock)
     assert turns_until_served(make_rich("regular")) == 9
 
 

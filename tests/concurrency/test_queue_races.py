@@ -12,6 +12,7 @@ from django.db import IntegrityError
 from billing.services.audit import audit_ledger
 from billing.services.ledger import PostingConflict
 from gallery.models import Image
+from generation.lanes import Lane
 from generation.models import GenerationJob
 from generation.services import lifecycle, queue, schedule
 from generation.services import submit as submitting
@@ -23,6 +24,7 @@ from generation.services.lifecycle import (
 )
 from generation.services.schedule import attempt_of, claim_jobs
 from generation.services.submit import QueueFull
+from generation.waiting import claimable
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from tests.concurrency.queue_world import (
     assert_queue_is_sound,
@@ -38,6 +40,7 @@ from tests.concurrency.queue_world import (
 )
 from tests.concurrency.racing import THREADS, act_together, run_together
 from tests.database import admin_connection
+from tests.statements import without
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,15 +55,6 @@ def alice():
     return make_rich("alice")
 
 
-@pytest.fixture
-def unlocked_shares(monkeypatch, without_locks):
-    for name in ("LOCK_SHARE", "_LOCK_JOB"):
-        statement, lock, _ = getattr(lifecycle, name).partition("FOR UPDATE")
-        assert lock
-        monkeypatch.setattr(lifecycle, name, statement)
-    monkeypatch.setattr(lifecycle, "try_lock_share", lambda user_id: True)
-
-
 def claim_together(times: int = 2) -> list[Any]:
     return act_together(SERVICE, [partial(claim_jobs, offer())] * times)
 
@@ -73,11 +67,13 @@ def state_of(job: GenerationJob) -> GenerationJob:
 def test_control_without_its_guards_a_job_is_claimed_twice(
     alice, meet_after, monkeypatch
 ):
-    unguarded = schedule._CLAIM.replace("FOR UPDATE OF s SKIP LOCKED", "").replace(
-        "picked.batch_id\n      AND j.status IN ('pending', 'queued')",
-        "picked.batch_id",
+    guard = "j.batch_id = picked.batch_id\n      AND j.lane = 'gpu' AND "
+    unguarded = without(
+        without(schedule._CLAIMS[Lane.GPU], "FOR UPDATE OF s SKIP LOCKED"),
+        guard + claimable("j"),
+        "j.batch_id = picked.batch_id",
     )
-    monkeypatch.setattr(schedule, "_CLAIM", unguarded)
+    monkeypatch.setitem(schedule._CLAIMS, Lane.GPU, unguarded)
     [job] = submit(alice)
     meet_after(schedule, "_pick", 2)
     first, second = claim_together()
@@ -107,8 +103,8 @@ def test_control_without_the_lock_a_user_runs_above_the_limit(
     alice, meet_after, monkeypatch
 ):
     make_model("other")
-    unlocked = schedule._CLAIM.replace("FOR UPDATE OF s SKIP LOCKED", "")
-    monkeypatch.setattr(schedule, "_CLAIM", unlocked)
+    unlocked = without(schedule._CLAIMS[Lane.GPU], "FOR UPDATE OF s SKIP LOCKED")
+    monkeypatch.setitem(schedule._CLAIMS, Lane.GPU, unlocked)
     assert claim_beside(alice, meet_after) == 2
 
 
@@ -169,9 +165,11 @@ def submit_together(user: Any, meet_after: Any) -> list[Any]:
 def test_control_without_the_lock_more_wait_than_the_plan_allows(
     alice, meet_after, monkeypatch
 ):
-    open_share, lock, _ = queue._OPEN_SHARE.partition("DO UPDATE")
-    assert lock
-    monkeypatch.setattr(queue, "_OPEN_SHARE", f"{open_share} DO NOTHING")
+    locking = """DO UPDATE
+        SET tier = excluded.tier, running_limit = excluded.running_limit,
+            external_limit = excluded.external_limit"""
+    opening = without(queue._OPEN_SHARE, locking, "DO NOTHING")
+    monkeypatch.setattr(queue, "_OPEN_SHARE", opening)
     outcomes = submit_together(alice, meet_after)
     assert not any(isinstance(each, QueueFull) for each in outcomes)
 

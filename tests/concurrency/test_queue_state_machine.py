@@ -29,6 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from accounts.models import User
 from accounts.tiers import limits_for
 from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
 from generation.services.lifecycle import (
@@ -47,7 +48,7 @@ from generation.services.schedule import (
     start_billed_phase,
 )
 from generation.services.sweep import sweep
-from generation.states import CLAIMABLE, TERMINAL, TRANSITIONS
+from generation.states import TERMINAL, TRANSITIONS, WAITING
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.db.functions import Now
 from pingvas.core.redis import tier_queue
@@ -61,6 +62,7 @@ from tests.concurrency.queue_world import (
     finish,
     make_model,
     make_rich,
+    queue_job,
 )
 from tests.redis import redis_client
 
@@ -82,6 +84,7 @@ class Job:
     asked: bool = False
     expired: bool = False
     charge: int | None = None
+    parents: tuple[UUID, ...] = ()
 
 
 class Queue(RuleBasedStateMachine):
@@ -92,6 +95,7 @@ class Queue(RuleBasedStateMachine):
     keys = Bundle("keys")
     messages = Bundle("messages")
 
+    users: ClassVar[list[User]] = []
     clients: ClassVar[list[Client]] = []
 
     def __init__(self) -> None:
@@ -112,11 +116,20 @@ class Queue(RuleBasedStateMachine):
         )
 
     def has_room(self, user: int) -> bool:
-        return len(self.batches(user, CLAIMABLE)) < limits_for(TIERS[user]).waiting
+        return len(self.batches(user, WAITING)) < limits_for(TIERS[user]).waiting
 
     def batches(self, user: int, statuses: Any) -> set[str]:
         jobs = self.model.values()
         return {j.batch for j in jobs if j.user == user and j.status in statuses}
+
+    def is_free(self, job: Job) -> bool:
+        parents = (self.model[parent] for parent in job.parents)
+        return all(parent.status == "completed" for parent in parents)
+
+    def claimable(self, user: int) -> bool:
+        jobs = self.model.values()
+        mine = (job for job in jobs if job.user == user and job.status in WAITING)
+        return any(map(self.is_free, mine))
 
     def accept(self, user: int, answer: Any) -> list[UUID]:
         body = answer.json()
@@ -140,6 +153,23 @@ class Queue(RuleBasedStateMachine):
             assert answer.json()["error"]["code"] == "queue_full"
             return multiple()
         return multiple(*self.accept(user, answer))
+
+    @rule(target=jobs, parents=st.lists(jobs, min_size=1, max_size=3, unique=True))
+    def wait_for_others(self, parents):
+        """As a workflow will: a job that is made from the pictures of others."""
+        user = self.model[parents[0]].user
+        chosen = [
+            parent
+            for parent in parents
+            if self.model[parent].user == user
+            and self.model[parent].status not in ("failed", "cancelled")
+        ]
+        if not chosen or not self.has_room(user):
+            return multiple()
+        rows = [GenerationJob(id=parent) for parent in chosen]
+        job = queue_job(self.users[user], parents=rows)
+        self.model[job.id] = Job(user, str(job.batch_id), 1, parents=tuple(chosen))
+        return job.id
 
     @rule(target=keys, user=st.integers(0, 2))
     def submit_with_a_key(self, user):
@@ -178,7 +208,7 @@ class Queue(RuleBasedStateMachine):
         if stranger:
             assert answer.status_code == 404
             return
-        if known.status in CLAIMABLE:
+        if known.status in WAITING:
             self.end(known, "cancelled", 0)
         elif known.status == "in_progress":
             known.asked = True
@@ -213,14 +243,14 @@ class Queue(RuleBasedStateMachine):
             for user, tier in enumerate(TIERS):
                 running = self.batches(user, {"in_progress"})
                 assert (
-                    not self.batches(user, CLAIMABLE)
-                    or len(running) >= limits_for(tier).running
+                    not self.claimable(user) or len(running) >= limits_for(tier).running
                 )
             return multiple()
         assert len({self.model[job.id].batch for job in claimed}) == 1
         for job in claimed:
             known = self.model[job.id]
-            assert known.status in CLAIMABLE
+            assert known.status in WAITING
+            assert self.is_free(known)
             known.status, known.attempt = "in_progress", known.attempt + 1
             known.expired = False
             assert job.attempt == known.attempt
@@ -237,6 +267,14 @@ class Queue(RuleBasedStateMachine):
     def end(self, job: Job, status: str, charge: int) -> None:
         job.status, job.charge = status, charge
         job.asked = job.expired = False
+        if status != "completed":
+            self.lose_children(job)
+
+    def lose_children(self, lost: Job) -> None:
+        for child in self.model.values():
+            is_child = any(self.model[parent] is lost for parent in child.parents)
+            if is_child and child.status in WAITING:
+                self.end(child, "failed", 0)
 
     @rule(attempt=attempts)
     def renew(self, attempt):
@@ -375,8 +413,8 @@ class Queue(RuleBasedStateMachine):
         assert_queue_is_sound()
 
 
-def signed_in(tier: str) -> Client:
-    user, client = make_rich(tier, tier, password=PASSWORD), Client()
+def signed_in(user: User) -> Client:
+    client = Client()
     assert client.login(username=user.email, password=PASSWORD)
     return client
 
@@ -384,7 +422,8 @@ def signed_in(tier: str) -> Client:
 def test_every_job_ends_once_whatever_happens(settings):
     settings.TIER_OVERRIDES = {tier: {"submissions": 10**6} for tier in TIERS}
     make_model()
-    Queue.clients = [signed_in(tier) for tier in TIERS]
+    Queue.users = [make_rich(tier, tier, password=PASSWORD) for tier in TIERS]
+    Queue.clients = [signed_in(user) for user in Queue.users]
     run_state_machine_as_test(
         Queue,
         settings=hypothesis_settings(

@@ -256,7 +256,49 @@ def _descriptions(admin) -> list[str | None]:
     return [words for (words,) in rows]
 
 
+WITHOUT_NEEDS = "0009_house_writes"
+# By status and model: what a job of the version before is found to need.
+OLD_JOBS = {
+    ("queued", "grand"): (["base:sdxl"], 7),
+    ("in_progress", "grand"): (["base:sdxl"], 7),
+    ("completed", "grand"): ([], 0),
+    ("pending", "gone"): ([], 0),
+}
+
+
+def test_jobs_that_wait_or_run_learn_what_they_need(migrated):
+    with owner_works_in(migrated):
+        call_command("migrate", "generation", WITHOUT_NEEDS, verbosity=0)
+        with connect("DATABASE_ADMIN_URL", migrated) as admin:
+            _queue_as_before(admin)
+        call_command("migrate", verbosity=0)
+        with connect("DATABASE_ADMIN_URL", migrated) as admin:
+            rows = admin.execute(
+                "SELECT status, model, needs, needs_bytes, lane, waits_on "
+                "FROM generation_jobs"
+            ).fetchall()
+            assert {row[:2]: row[2:4] for row in rows} == OLD_JOBS
+            assert {row[4:] for row in rows} == {("gpu", 0)}
+            _forget(admin)
+
+
+def _queue_as_before(admin) -> None:
+    user = insert_user(admin, "cleo")
+    admin.execute(
+        "INSERT INTO ai_models (name, type, base_model, file_size, is_official) "
+        "VALUES ('grand', 'main', 'sdxl', 7, true)"
+    )
+    for status, model in OLD_JOBS:
+        admin.execute(
+            "INSERT INTO generation_jobs (user_id, tier, status, prompt, model, width, "
+            "height, lease_expires_at) VALUES (%s, 'free', %s, 'a star', %s, 64, 64, "
+            "CASE WHEN %s = 'in_progress' THEN now() END)",
+            [user, status, model, status],
+        )
+
+
 def _forget(admin) -> None:
     admin.execute("SET LOCAL session_replication_role = replica")
-    for table in ("credit_transactions", "credit_balances", "users"):
+    tables = ("credit_transactions", "credit_balances", "generation_jobs", "ai_models")
+    for table in (*tables, "users"):
         admin.execute(f"DELETE FROM {table}")  # noqa: S608 - our names

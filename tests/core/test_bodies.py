@@ -267,8 +267,8 @@ async def test_an_address_that_holds_all_it_can_leaves_the_others_room(
     forever = itertools.cycle(clients)
     async with all_held(application, forever, 200_000) as (count, refused):
         assert refused.status == 503
-        # A quarter of eight megabytes in files, and an eighth of two in memory.
-        assert count == 10 + 1
+        # An eighth of eight megabytes in files, and of two in memory.
+        assert count == 5 + 1
         for client in ("198.51.100.1", "2001:db8:0:1::1"):
             # As large as may be, there and back again.
             other = await post_to(application, Sender(b"x" * MEGABYTE), client=client)

@@ -13,6 +13,7 @@ from generation.pricing import MARGIN
 from generation.selectors import describe_job
 from generation.services.measure import Measurement, record_speed
 from generation.services.registry import Registration, beat, register_worker
+from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.db.functions import Now
 from tests.concurrency.queue_world import claim, make_model, make_rich, submit
@@ -70,11 +71,23 @@ def test_without_a_worker_nobody_knows_when():
 
 
 @pytest.mark.parametrize(
-    "cannot", [{"tiers": ["pro"]}, {"served_models": ["another"]}, {"silent": True}]
+    "cannot",
+    [
+        {"tiers": ["pro"]},
+        {"lane": "external"},
+        {"capabilities": ["base:sdxl"]},
+        {"largest_bytes": 999},
+        {"served_models": ["another"]},
+        {"left_alone": ["starter"]},
+        {"silent": True},
+    ],
 )
 def test_a_worker_that_cannot_serve_the_job_does_not_count(cannot):
-    is_silent = cannot.pop("silent", False)
+    is_silent, alone = cannot.pop("silent", False), cannot.pop("left_alone", [])
     worker_id = start_worker(**cannot)
+    with acting_as(SERVICE):
+        beat(worker_id, warm_models=[], left_alone=alone)
+        AIModel.objects.update(file_size=1000)
     if is_silent:
         with acting_as(SERVICE):
             Worker.objects.filter(id=worker_id).update(
@@ -85,7 +98,9 @@ def test_a_worker_that_cannot_serve_the_job_does_not_count(cannot):
 
 
 def test_an_idle_worker_takes_it_at_once():
-    start_worker(served_models=["starter"])
+    start_worker(
+        served_models=["starter"], capabilities=["base:sd15"], largest_bytes=1000
+    )
     [job] = submit(make_rich("alice"))
     assert (place(job).workers, place(job).expected_wait) == (1, 0)
 
@@ -141,7 +156,7 @@ def test_a_model_that_nobody_holds_is_loaded_first(loading):
     [job] = submit(make_rich("alice"))
     assert place(job).expected_wait == 12
     with acting_as(SERVICE):
-        beat(worker_id, warm_models=["starter"], served_models=["starter"])
+        beat(worker_id, warm_models=["starter"])
     assert place(job).expected_wait == 0
 
 

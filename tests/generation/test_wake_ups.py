@@ -103,7 +103,7 @@ def test_the_sweep_wakes_the_tiers_whose_message_was_lost(alice):
     [job] = submit(alice)
     submit(make_rich("bob", "studio"))
     redis_client().delete("queue:free")
-    assert sweep() == {"leases": 0, "workers": 0, "tiers": 1}
+    assert sweep() == {"leases": 0, "parents": 0, "workers": 0, "tiers": 1}
     [message] = messages("free")
     assert kwargs_of(message) == {"job_id": str(job.id), "user_id": str(alice.id)}
     assert len(messages("studio")) == 1
@@ -228,13 +228,11 @@ def test_a_worker_that_was_swept_as_silent_is_not_known_any_more():
     )
     with acting_as(SERVICE):
         register_worker(worker)
-        assert beat(
-            worker.worker_id, warm_models=["starter"], served_models=["starter"]
-        )
+        assert beat(worker.worker_id, warm_models=["starter"])
         Worker.objects.update(heartbeat_at=now() - timedelta(hours=1))
     assert sweep()["workers"] == 1
     with acting_as(SERVICE):
-        assert not beat(worker.worker_id, warm_models=[], served_models=[])
+        assert not beat(worker.worker_id, warm_models=[])
 
 
 def test_beat_sweeps_every_five_seconds_on_a_queue_of_its_own():

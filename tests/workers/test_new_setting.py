@@ -16,9 +16,9 @@ from billing.services.grants import read_balance
 from gallery.models import Image
 from generation.models import GenerationJob
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.recipe import advanced
 from pingvas.recipe.advanced import ADVANCED, whole
 from tests.cast import PASSWORD, make_user
-from workers.engine import specs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADVANCED_PARAMS = {"version": 1, "sparkle": 7}
@@ -55,10 +55,13 @@ def test_the_document_has_it():
     assert known["sparkle"] == {"type": "integer", "minimum": 0, "maximum": 10}
 
 
-def test_it_goes_from_the_request_to_the_file_and_back(
-    studio, client, alice, monkeypatch
-):
-    monkeypatch.setattr(specs, "ABLE", frozenset({"sparkle"}))
+@pytest.fixture
+def drawn(monkeypatch):
+    """As if the engine could do it; workers register with that."""
+    monkeypatch.setattr(advanced, "DRAWN", frozenset({"sparkle"}))
+
+
+def test_it_goes_from_the_request_to_the_file_and_back(drawn, studio, client, alice):
     [job] = post(client, "jobs", WISH).json()["jobs"]
     assert job["advanced_params"] == ADVANCED_PARAMS
     assert studio.run_next()
@@ -69,6 +72,14 @@ def test_it_goes_from_the_request_to_the_file_and_back(
     with default_storage.open(image.s3_key) as file:
         told = client.post("/api/v1/images/settings", {"file": file}).json()
     assert told["settings"]["advanced_params"] == ADVANCED_PARAMS
+
+
+def test_a_worker_of_the_version_before_leaves_it_to_others(
+    studio, client, alice, monkeypatch
+):
+    monkeypatch.setattr(advanced, "DRAWN", frozenset({"sparkle"}))
+    post(client, "jobs", WISH)
+    assert not studio.run_next()
 
 
 def test_a_retry_keeps_it(studio, client, alice):

@@ -38,7 +38,7 @@ from workers.engine.errors import (
 )
 from workers.engine.facts import read_source, source_digest, source_format
 from workers.engine.footprint import largest_part, planned_bytes, signature
-from workers.engine.loading import LoadedModel, load_pipeline, place
+from workers.engine.loading import PIPELINES, LoadedModel, load_pipeline, place
 from workers.engine.memory import (
     MemoryFacts,
     Residency,
@@ -231,13 +231,19 @@ class Engine:
                 progress = Progress(spec.steps, _ignore, _never)
                 denoise_batch(loaded, spec, spec.seeds, progress, None, 0)
 
-    def could_hold(self, weight_bytes: int) -> bool:
-        """Whether so large a checkpoint can be served at all, told without opening it.
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Those whose models it draws with."""
+        return tuple(PIPELINES)
 
-        A GPU takes parts in turn. Weights stored at half precision may still prove too
-        large for a processor, which runs them at full.
+    @property
+    def largest_checkpoint(self) -> int | None:
+        """Bytes of the largest that can be served at all, told without opening it.
+
+        None for any: a GPU takes parts in turn. Weights stored at half precision may
+        still prove too large for a processor, which runs them at full.
         """
-        return self.device.kind == "cuda" or weight_bytes <= self._residency.budget
+        return None if self.device.kind == "cuda" else self._residency.budget
 
     def memory(self) -> MemoryFacts:
         """Bytes that resident weights take, against the budget."""

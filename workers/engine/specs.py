@@ -10,13 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from pingvas.recipe.advanced import modules_of
+from pingvas.recipe import advanced
 from pingvas.recipe.settings import MOST_SEEDS, SEED, SETTINGS, Settings
 from workers.engine.errors import SpecRefused
 from workers.engine.samplers import sampler_names
-
-# What of `advanced_params` this engine can do.
-ABLE: frozenset[str] = frozenset()
 
 OnStep = Callable[[int, int], None]
 OnPreview = Callable[[int, bytes], None]
@@ -78,7 +75,7 @@ class PassSpec(Settings):
             )
 
     def _check_modules(self) -> None:
-        unknown = [one for one in modules_of(self.advanced_params) if one not in ABLE]
+        unknown = sorted({*advanced.modules_of(self.advanced_params)} - advanced.DRAWN)
         if unknown:
             raise SpecRefused(
                 f"this engine cannot do: {', '.join(unknown)}",
