@@ -40,6 +40,7 @@ from generation.selectors import (
     jobs_with_images,
     submissions_of,
 )
+from generation.services.inputs import InputNotFound
 from generation.services.lifecycle import cancel_job, cancel_submission
 from generation.services.progress import read_preview
 from generation.services.submit import (
@@ -66,6 +67,7 @@ SUBMISSION_ERRORS = (
     InsufficientCredits,
     ModelNotFound,
     ModelNotInTier,
+    InputNotFound,
     KeyReused,
     QueueFull,
     GenerationLimitReached,

@@ -13,18 +13,19 @@ from accounts.models import User
 from accounts.tiers import limits_for
 from billing.services.holds import place_holds
 from generation.events import JobQueued
-from generation.models import GenerationJob
+from generation.models import GenerationJob, InputRole
 from generation.needs import bytes_of, modules_for
 from generation.pricing import Quote, quote_picture
 from generation.recipes import check_recipe
 from generation.selectors import serving_speed
+from generation.services.inputs import NamedInput, record_inputs
 from generation.services.lifecycle import announce
 from generation.services.queue import open_share, refresh
 from generation.services.wake import RUN_TASK, wake_tiers_on_commit
 from generation.states import QUEUED, TERMINAL
 from modelhub.models import AIModel
 from modelhub.selectors import access_model
-from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.db.rows import insert_rows, read_together
 from pingvas.core.db.statements import Statement
 from pingvas.core.errors import PingvasError
@@ -59,8 +60,8 @@ def submit_jobs(
 
     Counts against the tier's ten minutes first (ServiceUnavailable while Redis is
     away). Acts as the service from then on. Locks the user's queue, then the balance.
-    Raises ModelNotFound,
-    ModelNotInTier, InvalidRequest, QueueFull, InsufficientCredits.
+    Raises ModelNotFound, ModelNotInTier, InvalidRequest, QueueFull, InputNotFound,
+    InsufficientCredits.
     """
     model = access_model(user, recipe.model)
     recipe = _sized(user, recipe, model)
@@ -74,6 +75,7 @@ def submit_jobs(
         jobs = _jobs(user, replace(recipe, sampler=sampler), quote, retried_from)
         _freeze_needs(jobs, recipe, model)
         insert_rows(GenerationJob, jobs)
+        _record_inputs(user, recipe, jobs)
         place_holds(user_id=user.id, amounts={job.id: quote.credits for job in jobs})
         places = _queue(user, jobs)
         for job in jobs:
@@ -111,6 +113,18 @@ def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
         raise JobNotFinished
     recipe = Recipe.of_row(job, seeds=(job.seed,))
     return submit_jobs(user=user, recipe=recipe, retried_from=job.id)
+
+
+def _record_inputs(user: User, recipe: Recipe, jobs: Sequence[GenerationJob]) -> None:
+    inputs = [
+        NamedInput(role=InputRole(role), position=place, image_id=image_id)
+        for role, place, image_id in recipe.pictures
+    ]
+    if not inputs:
+        return
+    # What somebody may not see is not found, by the policies as well.
+    with acting_as(user_actor(user.id), savepoint=False):
+        record_inputs(user=user, job_ids=[job.id for job in jobs], inputs=inputs)
 
 
 def _freeze_needs(

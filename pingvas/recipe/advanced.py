@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -132,6 +133,14 @@ ADVANCED: dict[str, Schema] = {
     "workflow": group(("run", "node"), run=_ID, node=_NAME),
 }
 
+# What names pictures, by the role in which a job reads them.
+_ROLES = {
+    "init": "init",
+    "mask": "mask",
+    "controls": "control",
+    "references": "reference",
+}
+
 # What of it the engines of this version can do. A job needs a worker that has these;
 # whatever else it asks for is refused by name, by whichever worker takes it.
 DRAWN: frozenset[str] = frozenset()
@@ -146,6 +155,19 @@ def advanced_schema() -> Schema:
 def modules_of(advanced: Mapping[str, Any] | None) -> tuple[str, ...]:
     """What it asks of an engine beside the plain settings."""
     return tuple(sorted(key for key in advanced or () if key != VERSION_KEY))
+
+
+def pictures_of(advanced: Mapping[str, Any] | None) -> list[tuple[str, int, UUID]]:
+    """The pictures that it reads: role, place among those of the role, id."""
+    return [
+        (role, index, UUID(each["image"]))
+        for key, role in _ROLES.items()
+        for index, each in enumerate(_all_of((advanced or {}).get(key)))
+    ]
+
+
+def _all_of(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def problems_of(advanced: object) -> dict[str, Problem]:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
+from uuid import UUID
 
 from pingvas.recipe import advanced
 from pingvas.recipe.problems import Problem, out_of_range
@@ -59,6 +60,11 @@ class Recipe(Settings):
     def modules(self) -> tuple[str, ...]:
         """What an engine must be able to do beside the plain settings."""
         return advanced.modules_of(self.advanced_params)
+
+    @property
+    def pictures(self) -> list[tuple[str, int, UUID]]:
+        """The pictures that it reads: role, place among those of the role, id."""
+        return advanced.pictures_of(self.advanced_params)
 
     def sized_for(self, *, native_side: int | None, longest_side: int) -> Self:
         """With sides that were left out: the model's own, as far as a tier allows."""

@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError
 from psycopg.errors import InsufficientPrivilege
 
+from billing.models import CreditHold
 from gallery.models import Image
 from gallery.services import delete_image
 from generation.models import GenerationJob, InputRole, JobInput
@@ -17,7 +18,10 @@ from generation.services.inputs import (
     has_lost_an_input,
     record_inputs,
 )
+from generation.services.submit import submit_jobs
+from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.recipe.recipe import Recipe
 from tests.cast import make_user
 from tests.database import app_connection
 from tests.gallery.pictures import make_image, make_job
@@ -116,3 +120,54 @@ def test_a_role_is_one_of_four(alice):
     refused = pytest.raises(IntegrityError, match="job_inputs_role_check")
     with refused, acting_as(SERVICE):
         JobInput.objects.create(job=job, role="model", image=own)
+
+
+# -- At submission
+
+
+@pytest.fixture
+def model():
+    with acting_as(SERVICE):
+        AIModel.objects.create(
+            name="tiny", type="main", base_model="sd15", is_official=True, min_tier=None
+        )
+
+
+def submit(user, **advanced):
+    recipe = Recipe(
+        model="tiny",
+        prompt="a star",
+        width=64,
+        height=64,
+        advanced_params={"version": 1, **advanced},
+    )
+    with acting_as(user_actor(user.id)):
+        return submit_jobs(user=user, recipe=recipe)
+
+
+def test_a_submission_notes_every_picture_that_its_recipe_names(alice, bobs, model):
+    first, second = make_image(alice), bobs
+    publish(second)
+    [job] = submit(
+        alice,
+        init={"image": str(first.id)},
+        controls=[
+            {"model": "edges", "image": str(first.id)},
+            {"model": "depth", "image": str(second.id)},
+        ],
+    )
+    with acting_as(user_actor(alice.id)):
+        found = JobInput.objects.filter(job=job).order_by("role", "position")
+        assert [(row.role, row.position, row.image_id) for row in found] == [
+            ("control", 0, first.id),
+            ("control", 1, second.id),
+            ("init", 0, first.id),
+        ]
+
+
+def test_a_submission_with_a_picture_that_is_not_to_be_seen_is_none(alice, bobs, model):
+    with pytest.raises(InputNotFound):
+        submit(alice, init={"image": str(bobs.id)})
+    with acting_as(SERVICE):
+        assert not GenerationJob.objects.filter(user_id=alice.id).exists()
+        assert not CreditHold.objects.filter(user_id=alice.id).exists()
