@@ -19,6 +19,7 @@ from gallery.picture_files.errors import (
 from generation.api.recipes import AdvancedParamsField
 from generation.picture_settings import SEEDS, read_picture_settings
 from pingvas.core.api.schema import errors
+from pingvas.core.db.unit_of_work import end_unit_of_work
 from pingvas.core.serving.bodies import LARGEST_PICTURE
 from pingvas.core.uploads import FileTooLarge, OneFileView
 from pingvas.recipe.settings import ADVANCED_PARAMS, MODEL, SETTINGS, Setting
@@ -94,5 +95,8 @@ class PictureSettingsView(OneFileView):
     )
     def post(self, request: UserRequest) -> Response:
         """What made a picture, out of its file; nothing of it is kept."""
-        found = read_picture_settings(BytesIO(self.read_file(request)))
+        content = self.read_file(request)
+        # Nothing is asked of the database, which needs not wait for the reading.
+        end_unit_of_work()
+        found = read_picture_settings(BytesIO(content))
         return Response(PictureSettingsSerializer(found).data)

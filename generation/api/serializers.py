@@ -10,7 +10,7 @@ from rest_framework import serializers
 from generation.api.recipes import AdvancedParamsField
 from generation.models import GenerationJob, JobStatus, Submission, SubmissionKind
 from generation.services.progress import read_progress
-from generation.submissions import Asked
+from generation.submission_summary import SubmissionSummary
 from pingvas.core.api.serializers import KeptFields
 from pingvas.recipe.recipe import NAMES
 
@@ -118,7 +118,7 @@ class SubmissionSerializer(KeptFields, serializers.Serializer[Any]):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         if isinstance(instance, Submission):
-            instance = Asked.of(instance)
+            instance = SubmissionSummary.of(instance)
         found: dict[str, Any] = super().to_representation(instance)
         return found
 

@@ -50,7 +50,7 @@ from generation.services.submit import (
     retry_job,
     submit_jobs,
 )
-from generation.submissions import Asked
+from generation.submission_summary import SubmissionSummary
 from modelhub.selectors import ModelNotFound, ModelNotInTier
 from pingvas.core.api.idempotency import HEADER, KeyReused, idempotent
 from pingvas.core.api.schema import errors
@@ -208,8 +208,10 @@ class SubmissionReceiptView(APIView):
     def get(self, request: UserRequest, submission_id: UUID) -> Response:
         """What a submission cost, and each of its jobs."""
         found = access_submission(request.user.id, submission_id)
-        return Response(SubmissionReceiptSerializer(Asked.of(found)).data)
+        return Response(SubmissionReceiptSerializer(SubmissionSummary.of(found)).data)
 
 
 def _submission(jobs: list[GenerationJob]) -> Response:
-    return Response(SubmissionSerializer(Asked.of_new(jobs)).data, status=201)
+    return Response(
+        SubmissionSerializer(SubmissionSummary.of_new(jobs)).data, status=201
+    )

@@ -7,7 +7,9 @@ old version is read for ever. Whether an engine can do a thing is the engine's t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +24,9 @@ VERSION_KEY = "version"
 
 Schema = dict[str, Any]
 _LONGEST_KEY = 50
+# Far more than all that the table knows, each at its most.
+_MOST_PARTS = 300
+_DEEPEST = 8
 
 
 def whole(low: int, high: int) -> Schema:
@@ -68,6 +73,8 @@ _ID: Schema = {
     "type": "string",
     "format": "uuid",
     "pattern": "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$",
+    # To Python the pattern may also end before a line's end.
+    "maxLength": 36,
 }
 _FLAG: Schema = {"type": "boolean"}
 _PIXELS = whole(0, LONGEST_SIDE)
@@ -174,8 +181,32 @@ def problems_of(advanced: object) -> dict[str, Problem]:
     """What is wrong, by the path of its place: `loras.0.weight`."""
     if advanced is None:
         return {}
+    if not _is_of_a_sound_size(advanced):
+        return {"": Problem("unreadable")}
     errors = Draft202012Validator(advanced_schema()).iter_errors(advanced)
     return {path: problem for error in errors for path, problem in _problems(error)}
+
+
+def _is_of_a_sound_size(value: object) -> bool:
+    """Looked at before all else: a validator names the faults of every part."""
+    level, seen = [value], 0
+    for _ in range(_DEEPEST):
+        seen += len(level)
+        if seen > _MOST_PARTS or not all(_is_finite(one) for one in level):
+            return False
+        level = [part for one in level for part in _parts(one)]
+    return not level
+
+
+def _is_finite(value: object) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _parts(value: object) -> Iterator[object]:
+    if isinstance(value, Mapping):
+        yield from islice(value.values(), _MOST_PARTS + 1)
+    elif isinstance(value, list):
+        yield from value[: _MOST_PARTS + 1]
 
 
 def _problems(error: ValidationError) -> Iterator[tuple[str, Problem]]:
@@ -205,5 +236,6 @@ def _problem_of(error: ValidationError) -> Problem:
 
 
 def _path(*parts: str) -> str:
-    # A stranger's key may be of any length.
-    return ".".join(part[:_LONGEST_KEY] for part in parts)
+    # A stranger's key may be of any length, and of half a character.
+    path = ".".join(part[:_LONGEST_KEY] for part in parts)
+    return path.encode("utf-8", "replace").decode()

@@ -12,6 +12,7 @@ from pingvas.recipe.recipe import Recipe, sift
 from pingvas.recipe.settings import LARGEST_SEED, SETTINGS
 
 NAN = float("nan")
+ID = "0123abcd-0123-0123-0123-0123456789ab"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,37 @@ def test_a_problem_of_the_advanced_settings_has_the_path_of_its_place(
 @pytest.mark.parametrize("advanced", [[], "x", 7, True])
 def test_advanced_settings_are_an_object(advanced):
     assert problems_of(advanced) == {"": Problem("unreadable")}
+
+
+def deep(levels):
+    found = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    "advanced",
+    [
+        {"version": 1, "loras": [{}] * 40_000},
+        {"version": 1, **{str(number): 1 for number in range(10_000)}},
+        {"version": 1, "init": deep(900)},
+        {"version": 1, "init": {"image": ID, "strength": NAN}},
+    ],
+    ids=["long", "wide", "deep", "no number"],
+)
+def test_what_is_far_too_much_is_refused_as_a_whole(advanced):
+    assert problems_of(advanced) == {"": Problem("unreadable")}
+
+
+@pytest.mark.parametrize("id_", [f"{ID}\n", f" {ID}", ID[1:]])
+def test_an_id_is_nothing_but_an_id(id_):
+    assert list(problems_of({"version": 1, "init": {"image": id_}})) == ["init.image"]
+
+
+def test_a_key_that_cannot_be_said_is_said_otherwise():
+    found = problems_of({"version": 1, "\ud800": 1})
+    assert found == {"?": Problem("unknown_setting")}
 
 
 def test_the_modules_are_the_advanced_settings_that_are_used():

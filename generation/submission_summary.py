@@ -25,7 +25,7 @@ _FIRST = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class SubmissionSummary:
     """A submission and its jobs in order. held, charged, released: credits."""
 
     id: UUID
@@ -46,7 +46,7 @@ class Asked:
     def of_new(cls, jobs: Sequence[GenerationJob]) -> Self:
         """Of jobs that were submitted just now, without asking for it again."""
         return cls(
-            id=jobs[0].batch_id,
+            id=jobs[0].submission_id or jobs[0].batch_id,
             kind=SubmissionKind.BATCH,
             created_at=jobs[0].created_at,
             jobs=jobs,
