@@ -13,7 +13,6 @@ from pingvas.recipe.recipe import Recipe
 
 # Room for a busy machine: the hold covers the mean and half as much again.
 MARGIN = 1.5
-MEGAPIXEL = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,8 @@ UNMEASURED = {
 
 def quote_picture(recipe: Recipe, speed: Speed) -> Quote:
     """Price one picture of `recipe` at `speed`."""
-    megapixels = recipe.width * recipe.height / MEGAPIXEL
-    steps = recipe.steps * speed.step_milliseconds
-    seconds = megapixels * (steps + speed.around_milliseconds) / 1000
+    step, around = speed.step_milliseconds, speed.around_milliseconds
+    seconds = recipe.milliseconds_at(step=step, around=around) / 1000
     return Quote(
         seconds=round(seconds, 3),
         credits=max(1, math.ceil(seconds * MARGIN)),

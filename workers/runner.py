@@ -26,7 +26,7 @@ from generation.services.schedule import (
 from modelhub.selectors import ModelNotFound, model_by_name
 from pingvas.log import request_id_scope
 from pingvas.recipe.recipe import settings_of
-from pingvas.recipe.settings import SMALLEST_SIDE, USUAL_SIDE
+from pingvas.recipe.settings import SMALLEST_SIDE, USUAL_SIDE, Settings
 from workers.ending import UNEXPECTED, Ending
 from workers.engine.engine import Denoised, Engine
 from workers.engine.errors import BrokenPicture, DeviceLost, EngineError, Stopped
@@ -366,9 +366,7 @@ class Runner:
         seen = Measurement(
             model=job.model,
             hardware_class=self._engine.device.hardware_class,
-            width=job.width,
-            height=job.height,
-            steps=job.steps,
+            settings=Settings(**settings_of(job)),
             step_milliseconds=result.timings.denoising / pictures,
             around_milliseconds=result.timings.decoding / pictures,
             loading_milliseconds=result.timings.loading if held.has_loaded else None,

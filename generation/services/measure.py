@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from generation.pricing import MEGAPIXEL
+from pingvas.recipe.settings import Settings
 
 # Weight of the newest pass: a new driver shows within ten pictures.
 NEWEST = 0.2
@@ -39,9 +39,7 @@ class Measurement:
 
     model: str
     hardware_class: str
-    width: int
-    height: int
-    steps: int
+    settings: Settings
     step_milliseconds: float
     around_milliseconds: float
     loading_milliseconds: float | None = None
@@ -49,15 +47,17 @@ class Measurement:
 
 def record_speed(seen: Measurement) -> None:
     """Fold one pass into the model's mean speed on this hardware."""
-    megapixels = seen.width * seen.height / MEGAPIXEL
+    step, around = seen.settings.speed_of(
+        steps=seen.step_milliseconds, around=seen.around_milliseconds
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             _UPSERT,
             {
                 "model": seen.model,
                 "hardware": seen.hardware_class,
-                "step": seen.step_milliseconds / seen.steps / megapixels,
-                "around": seen.around_milliseconds / megapixels,
+                "step": step,
+                "around": around,
                 "loading": seen.loading_milliseconds,
                 "newest": NEWEST,
             },

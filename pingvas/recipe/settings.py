@@ -27,6 +27,7 @@ USUAL_SIDE = 512
 ADVANCED_PARAMS = "advanced_params"
 PROMPTS = ("prompt", "negative_prompt")
 SIDES = ("width", "height")
+MEGAPIXEL = 1024 * 1024
 # Behind the point of a number, in its column as well.
 PLACES = 2
 
@@ -127,6 +128,22 @@ class Settings:
         help="empty: the usual one of the model's base",
     )
     advanced_params: Mapping[str, Any] | None = None
+
+    @property
+    def megapixels(self) -> float:
+        return self.width * self.height / MEGAPIXEL
+
+    def milliseconds_at(self, *, step: float, around: float) -> float:
+        """How long it takes at a speed.
+
+        step: milliseconds of a step and megapixel. around: of what is around the steps,
+        for a megapixel.
+        """
+        return self.megapixels * (self.steps * step + around)
+
+    def speed_of(self, *, steps: float, around: float) -> tuple[float, float]:
+        """`step` and `around` of above, from what all steps and the rest took."""
+        return steps / self.steps / self.megapixels, around / self.megapixels
 
     def facts(self) -> dict[str, Any]:
         """All of it, ready for JSON; without `advanced_params` where there are none."""

@@ -16,6 +16,7 @@ from generation.services.registry import Registration, beat, register_worker
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.db.functions import Now
+from pingvas.recipe.settings import Settings
 from tests.concurrency.queue_world import claim, make_model, make_rich, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -178,9 +179,7 @@ def test_a_loading_is_learnt_from_passes_that_loaded():
     pass_ = {
         "model": "starter",
         "hardware_class": "cpu",
-        "width": 1024,
-        "height": 1024,
-        "steps": 20,
+        "settings": Settings(prompt="a star", width=1024, height=1024),
         "step_milliseconds": 1.0,
         "around_milliseconds": 1.0,
     }
