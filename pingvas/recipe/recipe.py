@@ -186,5 +186,5 @@ def script_table() -> dict[str, Any]:
 
 
 def _attributes(setting: Setting) -> Iterator[tuple[str, Any]]:
-    names = ("kind", "low", "high", "grid", "usual", "optional", "slider")
+    names = ("kind", "low", "high", "grid", "usual", "optional", "slider", "priced")
     yield from ((name, plain_value(getattr(setting, name))) for name in names)

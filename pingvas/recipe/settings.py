@@ -45,7 +45,7 @@ class Setting:
     it. usual: what is taken when nothing is said; `required` settings have none.
     optional: None switches it off. names: of a text that is one of them, or empty for
     the usual one. slider: the part of the range that a slider covers,
-    and its grid.
+    and its grid. priced: the price grows with it.
     """
 
     name: str = ""
@@ -60,6 +60,7 @@ class Setting:
     label: str = ""
     help: str = ""
     slider: tuple[int, Number] | None = None
+    priced: bool = False
 
     def allows(self, value: Any) -> bool:
         """Whether a value of any type, from anywhere, is one of this setting."""
@@ -106,7 +107,9 @@ class Settings:
     negative_prompt: str = _setting("string", 0, 4_000, usual="", label=_("Leave out"))
     width: int = _side(_("Width"))
     height: int = _side(_("Height"))
-    steps: int = _setting("integer", 1, 150, usual=20, label=_("Steps"), slider=(60, 1))
+    steps: int = _setting(
+        "integer", 1, 150, usual=20, label=_("Steps"), slider=(60, 1), priced=True
+    )
     cfg_scale: Number | None = _setting(  # noqa: RUF009 - it makes a field
         "number",
         1,

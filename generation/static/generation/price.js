@@ -3,13 +3,15 @@
 import { api } from "../pingvas/js/api.js";
 import { element, find, later, setText } from "../pingvas/js/dom.js";
 import { duration, errorText, say } from "../pingvas/js/words.js";
-import { settings } from "./recipe.js";
+import { NAMES, settings } from "./recipe.js";
 import { clearRefusal, showRefusal } from "./refusal.js";
 
 // The price does not depend on the words, but an empty prompt is refused.
 const ANY_PROMPT = "…";
 // A quote is asked for without the words: it knows nothing of their errors.
 const WORDS = ["prompt", "negative_prompt"];
+// What the price grows with, besides the size.
+const PRICED = NAMES.filter((name) => settings[name].priced);
 const { grid: MULTIPLE, low: SMALLEST } = settings.width;
 // What another moment may mend: no network, too many requests, a part that is away.
 const PASSING = new Set([0, 429, 502, 503, 504]);
@@ -136,11 +138,14 @@ export class Price {
     const count = Math.max(0, ...counts.filter((n) => n * found.credits <= available));
     if (count) offers.push({ name: "fit_pictures", change: { count } });
     const share = available / found.total;
-    const steps = Math.floor(spec.steps * share * 0.9);
+    const fewer = PRICED.map((name) => {
+      const value = Math.floor(spec[name] * share * 0.9);
+      return { name: `fit_${name}`, change: { [name]: value }, isPossible: value >= settings[name].low };
+    });
     const width = shrink(spec.width, share);
     const height = shrink(spec.height, share);
     const others = [
-      { name: "fit_steps", change: { steps }, isPossible: steps >= 1 },
+      ...fewer,
       { name: "fit_size", change: { width, height }, isPossible: Math.min(width, height) >= SMALLEST },
     ];
     const possible = others.filter((offer) => offer.isPossible);
