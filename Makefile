@@ -97,8 +97,11 @@ engine-matrix: install-dev ## every base, format and sampler against plain diffu
 bench: install-dev ## measure beside bare parts (ARGS="settle --small", "before")
 	$(PY) -W ignore -m bench $(ARGS)
 
-slow: install-dev ## the longer proofs: a minute of slow clients (bench/STORM.md)
-	$(PY) -W ignore -m bench.storm --keep $(ARGS)
+slow: install-dev ## the longer proofs: slow clients (bench/STORM.md), an upgrade (bench/UPGRADE.md)
+	@status=0; \
+	$(PY) -W ignore -m bench.storm --keep $(ARGS) || status=1; \
+	$(PY) -W ignore -m bench.upgrade --keep || status=1; \
+	exit $$status
 
 lint: install-dev ## style, types, import order, migrations
 	$(PY) -m ruff check .
