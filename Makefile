@@ -97,10 +97,13 @@ engine-matrix: install-dev ## every base, format and sampler against plain diffu
 bench: install-dev ## measure beside bare parts (ARGS="settle --small", "before")
 	$(PY) -W ignore -m bench $(ARGS)
 
-slow: install-dev ## the longer proofs: races by the thousand, slow clients (bench/STORM.md)
+slow: install-dev ## the longer proofs: a race, slow clients (bench/STORM.md), an upgrade (bench/UPGRADE.md)
+	@status=0; \
 	PARENT_ROUNDS=1000 $(PY) -m pytest -q tests/concurrency/test_waiting_jobs.py \
-	  -k however_its_parents_meet
-	$(PY) -W ignore -m bench.storm --keep $(ARGS)
+	  -k however_its_parents_meet || status=1; \
+	$(PY) -W ignore -m bench.storm --keep $(ARGS) || status=1; \
+	$(PY) -W ignore -m bench.upgrade --keep || status=1; \
+	exit $$status
 
 lint: install-dev ## style, types, import order, migrations
 	$(PY) -m ruff check .

@@ -73,6 +73,8 @@ def open_servers() -> Iterator[None]:
                 "MODEL_CACHE_ROOT": str(home / "model-cache"),
                 **postgres_environment(postgres, credentials),
                 **redis_environment(redis),
+                # Of a program that is the web alone.
+                "REDIS_WEB_URL": redis.url(WEB),
                 "REDIS_URL": redis.url(BOTH),
             }
         )
@@ -82,24 +84,37 @@ def open_servers() -> Iterator[None]:
 @contextmanager
 def open_studio(name: str) -> Iterator[None]:
     """Set Django up on an empty, migrated database of the subject's own."""
+    with open_database(name) as database:
+        _provision(database)
+        import django
+        from django.core.management import call_command
+        from django.db import connections
+
+        django.setup()
+        try:
+            call_command("migrate", database="owner", verbosity=0)
+            connections["owner"].close()
+            yield
+        finally:
+            for connection in connections.all():
+                connection.close()
+
+
+@contextmanager
+def open_database(name: str) -> Iterator[str]:
+    """A name for a database of the subject's own, which everybody's address has.
+
+    Whoever provisions makes it; it is dropped before and after.
+    """
     database = f"pingvas_bench_{name}"
     _drop(database)
-    for variable in ("DATABASE_OWNER_URL", "DATABASE_URL"):
-        os.environ[variable] = _with_database(os.environ[variable], database)
+    for variable in ("DATABASE_OWNER_URL", "DATABASE_URL", "DATABASE_WORKER_URL"):
+        if variable in os.environ:
+            os.environ[variable] = _with_database(os.environ[variable], database)
     os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
-    _provision(database)
-    import django
-    from django.core.management import call_command
-    from django.db import connections
-
-    django.setup()
     try:
-        call_command("migrate", database="owner", verbosity=0)
-        connections["owner"].close()
-        yield
+        yield database
     finally:
-        for connection in connections.all():
-            connection.close()
         _drop(database)
 
 

@@ -1,7 +1,7 @@
 """This version and the version before it, each in a process of its own.
 
 Both use the same Python and the same packages; all code, bench included, is of each
-version's own checkout, but for `bench/probe.py`.
+version's own checkout, but for `bench/probe.py` and `bench/upgrade/member.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +26,7 @@ from pingvas.local.redis import EmbeddedRedis
 
 # The last commit of the version before. Whoever makes a release names its commit here;
 # BEFORE=<commit, branch or tag> compares with another.
-BEFORE = "a8a66172b8deb66d6ccb3861ec1ce47d034a99ee"
+BEFORE = "331eb1a7053a1459883e9be351abb85515ae159f"
 ROOT = Path(__file__).parent.parent
 PROBE = ROOT / "bench" / "probe.py"
 # Another run's servers would be taken for this one's.
@@ -101,21 +101,28 @@ def unpack(ref: str, folder: Path) -> None:
 def open_version(checkout: Path, home: Path) -> Iterator[Side]:
     """The version of `checkout`, its data in `home`; it ends when nobody asks it."""
     others = {k: v for k, v in os.environ.items() if not k.startswith(SERVERS)}
-    child = subprocess.Popen(  # noqa: S603 - our own file
-        [sys.executable, "-P", "-W", "ignore", str(PROBE), str(home)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=checkout,
-        env={**others, "PYTHONPATH": str(checkout)},
-        # Ctrl-C ends this process, and with it what it asks.
-        process_group=0,
-    )
+    child = start_in(checkout, PROBE, str(home), env=others)
     try:
         yield ProbeProcess(checkout, child)
     finally:
         # Not the block that Popen is: it would not wait after Ctrl-C.
         child.communicate()
+
+
+def start_in(
+    checkout: Path, script: Path, *arguments: str, env: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    """Run `script` with that version's code; it is to end when its input does."""
+    return subprocess.Popen(  # noqa: S603 - our own files
+        [sys.executable, "-P", "-W", "ignore", str(script), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=checkout,
+        env={**env, "PYTHONPATH": str(checkout)},
+        # Ctrl-C ends this process, and with it what it asks.
+        process_group=0,
+    )
 
 
 def _clear(home: Path) -> None:
