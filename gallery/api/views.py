@@ -149,13 +149,17 @@ class DownloadView(BinaryView):
         tags=["images"],
         responses={
             302: OpenApiResponse(
-                description="To the PNG, by a signed link that is good for 5 minutes."
+                description="To the file, by a signed link that is good for 5 minutes."
             ),
             **errors(StorageUnavailable),
         },
     )
     def get(self, request: UserRequest, image_id: UUID) -> HttpResponse:
-        """The full picture, with its settings inside, to be saved as a file."""
+        """The full picture, to be saved as a file.
+
+        One that was made here is a PNG with its settings inside; one that was brought
+        may be a JPEG, and has none.
+        """
         image = access_image(request.user, image_id)
         end_unit_of_work()
         link = download_link(image)
