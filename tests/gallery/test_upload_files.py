@@ -13,6 +13,8 @@ from PIL import Image as PillowImage
 from PIL import ImageFile, ImageOps
 
 from gallery import upload_files
+from gallery.picture_files.jpeg_scans import count_scans
+from gallery.picture_files.parts import MOST_PARTS
 from gallery.upload_files import (
     UploadAnimated,
     UploadBroken,
@@ -209,6 +211,31 @@ def test_what_phones_make_is_a_jpeg():
     upload = prepare_upload(content)
     assert upload.format == "jpg"
     assert distance(opened(upload.master), photo()) < 6
+
+
+def test_what_lies_behind_a_photo_is_not_taken_for_its_scans():
+    """A phone's film of the moment, say."""
+    film = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x0c" * 5_000
+    upload = prepare_upload(JPEG + film)
+    assert distance(opened(upload.master), opened(JPEG)) < 6
+
+
+def test_scans_are_counted_where_the_decoder_meets_them():
+    progressive = saved(photo(), "JPEG", progressive=True)
+    assert count_scans(JPEG) == 1
+    assert count_scans(progressive) == progressive.count(b"\xff\xda") > 1
+    comment = saved(photo(), "JPEG", comment=b"\xff\xda" * 100)
+    assert count_scans(comment) == 1
+    # What has no length hides nothing behind itself.
+    for alone in (b"\xff\x02", b"\xff\xd0", b"\xff\0", b"\xff\xff"):
+        hidden = JPEG[:-2] + alone + b"\xff\xda\0\2" * 40 + JPEG[-2:]
+        assert count_scans(hidden) == 41
+
+
+def test_a_photo_of_endless_parts_is_broken():
+    parts = b"\xff\xfe\0\2" * MOST_PARTS
+    with pytest.raises(UploadBroken):
+        prepare_upload(JPEG[:-2] + parts + JPEG[-2:])
 
 
 # Pillow warns of what it leaves out of a file; here that would be an error.
