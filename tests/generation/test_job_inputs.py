@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from psycopg.errors import InsufficientPrivilege
 
 from billing.models import CreditHold
 from gallery.models import Image
 from gallery.services import delete_image
 from generation.models import GenerationJob, InputRole, JobInput
+from generation.services import inputs
 from generation.services.inputs import (
     InputNotFound,
     NamedInput,
@@ -21,9 +25,10 @@ from generation.services.inputs import (
 from generation.services.submit import submit_jobs
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.db.statements import Statement
 from pingvas.recipe.recipe import Recipe
 from tests.cast import make_user
-from tests.database import app_connection
+from tests.database import admin_connection, app_connection
 from tests.gallery.pictures import make_image, make_job
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +125,67 @@ def test_a_role_is_one_of_four(alice):
     refused = pytest.raises(IntegrityError, match="job_inputs_role_check")
     with refused, acting_as(SERVICE):
         JobInput.objects.create(job=job, role="model", image=own)
+
+
+# -- While the picture goes
+
+
+def wait_for_a_blocked_one(blocker):
+    """Until somebody waits for what the database process `blocker` has locked."""
+    deadline = time.monotonic() + 30
+    asked = "SELECT 1 FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+    with admin_connection() as admin:
+        while not admin.execute(asked, [blocker]).fetchone():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def record_and_close(*args):
+    try:
+        record(*args)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def recording_meanwhile(user, job, *images):
+    """The block's change is there for nobody yet when another looks at the pictures."""
+    with ThreadPoolExecutor(1) as threads:
+        with acting_as(SERVICE):
+            yield
+            recorded = threads.submit(record_and_close, user, job, *images)
+            wait_for_a_blocked_one(connection.connection.info.backend_pid)
+        recorded.result()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "let_go",
+    [lambda picture: picture.delete(), lambda picture: picture.update(is_public=False)],
+    ids=["deleted", "private"],
+)
+def test_a_picture_that_goes_while_it_is_named_is_not_found(alice, bobs, let_go):
+    publish(bobs)
+    job = make_job(alice)
+    with (
+        pytest.raises(InputNotFound),
+        recording_meanwhile(alice, job, bobs.id),
+    ):
+        let_go(Image.objects.filter(id=bobs.id))
+    assert inputs_of(alice, job) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_control_without_the_lock_the_database_refuses(alice, bobs, monkeypatch):
+    unlocked = Statement(inputs._LOCK.text.replace("FOR SHARE", ""))
+    monkeypatch.setattr(inputs, "_LOCK", unlocked)
+    publish(bobs)
+    job = make_job(alice)
+    with (
+        pytest.raises(IntegrityError),
+        recording_meanwhile(alice, job, bobs.id),
+    ):
+        Image.objects.filter(id=bobs.id).delete()
 
 
 # -- At submission
