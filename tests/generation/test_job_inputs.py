@@ -22,7 +22,7 @@ from generation.services.inputs import (
     has_lost_an_input,
     record_inputs,
 )
-from generation.services.submit import submit_jobs
+from generation.services.submit import quote_jobs, submit_jobs
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.db.statements import Statement
@@ -199,16 +199,24 @@ def model():
         )
 
 
-def submit(user, **advanced):
-    recipe = Recipe(
+def wish(**advanced):
+    return Recipe(
         model="tiny",
         prompt="a star",
         width=64,
         height=64,
         advanced_params={"version": 1, **advanced},
     )
+
+
+def submit(user, **advanced):
     with acting_as(user_actor(user.id)):
-        return submit_jobs(user=user, recipe=recipe)
+        return submit_jobs(user=user, recipe=wish(**advanced))
+
+
+def quote(user, **advanced):
+    with acting_as(user_actor(user.id)):
+        return quote_jobs(user=user, recipe=wish(**advanced))
 
 
 def test_a_submission_notes_every_picture_that_its_recipe_names(alice, bobs, model):
@@ -237,3 +245,16 @@ def test_a_submission_with_a_picture_that_is_not_to_be_seen_is_none(alice, bobs,
     with acting_as(SERVICE):
         assert not GenerationJob.objects.filter(user_id=alice.id).exists()
         assert not CreditHold.objects.filter(user_id=alice.id).exists()
+
+
+def test_a_price_is_told_of_what_would_be_submitted_alone(alice, bobs, model):
+    with pytest.raises(InputNotFound) as refused:
+        quote(alice, init={"image": str(bobs.id)})
+    assert refused.value.data == {"images": [str(bobs.id)]}
+    publish(bobs)
+    assert quote(alice, init={"image": str(bobs.id)}) == quote(alice)
+
+
+def test_a_price_without_pictures_asks_for_none(alice, model, monkeypatch):
+    monkeypatch.setattr("generation.services.submit.refuse_unseen", None)
+    assert quote(alice).credits
