@@ -15,7 +15,7 @@ from accounts.models import User
 from gallery.models import Image, Origin
 from gallery.services import StoredPicture, image_row, remove_objects
 from gallery.storage import store_picture
-from gallery.upload_files import prepare_upload
+from gallery.upload_decoding import prepare_upload
 from gallery.usage import refuse_full_storage
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.errors import ServiceUnavailable

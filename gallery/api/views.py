@@ -28,7 +28,7 @@ from gallery.downloads import (
 from gallery.models import Image
 from gallery.selectors import access_image, gallery_of
 from gallery.services import delete_image
-from gallery.upload_files import (
+from gallery.upload_decoding import (
     UploadAnimated,
     UploadBroken,
     UploadNotAPicture,
@@ -41,9 +41,9 @@ from pingvas.core.api.binary import BinaryView
 from pingvas.core.api.schema import errors
 from pingvas.core.db.unit_of_work import end_unit_of_work
 from pingvas.core.errors import InvalidRequest
-from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.file_sizes import LARGEST_PICTURE
+from pingvas.core.form_files import FileTooLarge, OneFileView
 from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
-from pingvas.core.uploads import FileTooLarge, OneFileView
 
 # A picture never changes, but it may be deleted: a day, and only its owner's browser.
 THUMBNAIL_CACHING = "private, max-age=86400, immutable"

@@ -11,10 +11,10 @@ from django.test import Client
 
 from gallery import orphans, uploads
 from gallery.models import Image
-from gallery.upload_files import UploadsBusy
+from gallery.upload_decoding import UploadsBusy
 from gallery.uploads import upload_picture
 from pingvas.core.db.actor import SERVICE, acting_as
-from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.file_sizes import LARGEST_PICTURE
 from pingvas.core.storage.base import StorageUnavailable
 from pingvas.core.storage.keys import IMAGES, PICTURES
 from pingvas.core.storage.keys import UPLOADS as UPLOADS_FOLDER
@@ -44,7 +44,7 @@ def client(alice):
 def without_queue(monkeypatch):
     """As many as the tests send at once."""
     turns = Turns(4, 100, busy=UploadsBusy, seconds=60)
-    monkeypatch.setattr("gallery.upload_files.turns", lambda: turns)
+    monkeypatch.setattr("gallery.upload_decoding.turns", lambda: turns)
 
 
 def send(client, body=PICTURE, name="cat.png", kind="image/png", **headers):

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 from PIL import ImageFile, ImageOps
 
-from gallery import upload_files
+from gallery import upload_decoding
 from gallery.picture_files.jpeg_scans import count_scans
 from gallery.picture_files.parts import MOST_PARTS
-from gallery.upload_files import (
+from gallery.upload_decoding import (
     UploadAnimated,
     UploadBroken,
     UploadNotAPicture,
@@ -259,14 +259,14 @@ def test_a_damaged_file_is_a_picture_or_refused_never_an_error(kind, data):
 
 def test_who_finds_all_turns_taken_is_told_to_come_again(monkeypatch):
     none = Turns(0, 0, busy=UploadsBusy, seconds=10)
-    monkeypatch.setattr(upload_files, "turns", lambda: none)
+    monkeypatch.setattr(upload_decoding, "turns", lambda: none)
     with pytest.raises(UploadsBusy):
         prepare_upload(saved(photo()))
 
 
 def test_a_quarter_of_the_threads_at_most_is_busy_with_uploads(settings):
     settings.WEB_THREADS, settings.UPLOADS_AT_ONCE = 16, 2
-    upload_files.turns.cache_clear()
-    found = upload_files.turns()
-    upload_files.turns.cache_clear()
+    upload_decoding.turns.cache_clear()
+    found = upload_decoding.turns()
+    upload_decoding.turns.cache_clear()
     assert (found._running._value, found._here._value) == (2, 4)
