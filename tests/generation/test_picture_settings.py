@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gallery.metadata import A1111_CHUNK, OWN_CHUNK, a1111_parameters
+from gallery.picture_files.parts import LONGEST_NAME, MOST_NAMES
 from generation.api.recipes import RecipeSerializer
-from generation.picture_settings import LONGEST_NAME, MOST_NAMES, read_picture_settings
+from generation.picture_settings import read_picture_settings
 from pingvas.core.file_sizes import LARGEST_PICTURE
 from pingvas.recipe.settings import LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE
 from tests.cast import PASSWORD, make_user
