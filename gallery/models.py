@@ -39,7 +39,7 @@ SHOWN = (Origin.GENERATED.value, Origin.UPLOADED.value)
 
 
 class Image(models.Model):
-    """A finished picture. The bytes live in the object store under `s3_key`."""
+    """A picture, made here or brought. The bytes lie in the store under `s3_key`."""
 
     id = uuid_key()
     user = ForeignKey(settings.AUTH_USER_MODEL, "CASCADE")

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 from django.utils import timezone
 
@@ -17,7 +18,7 @@ from gallery.selectors import keys_with_rows
 from pingvas.core.db.actor import SERVICE, acting_as
 from pingvas.core.errors import PingvasError
 from pingvas.core.storage.base import StoredObject
-from pingvas.core.storage.keys import IMAGES, master_key
+from pingvas.core.storage.keys import PICTURES, master_key
 from pingvas.core.storage.stores import object_store
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Sweep:
 
 
 def remove_orphans(*, dry_run: bool = False, force: bool = False) -> Sweep:
-    """Remove old objects under images/ whose key no row has.
+    """Remove old objects in the folders of pictures whose key no row has.
 
     Judges the store page by page, so its size does not matter. StorageUnavailable when
     the store goes away; StoreOfAnotherDatabase, unless forced, before a wrong one is
@@ -63,7 +64,7 @@ def remove_orphans(*, dry_run: bool = False, force: bool = False) -> Sweep:
 
 
 def _judge(done: Sweep) -> Iterator[list[StoredObject]]:
-    for page in object_store().pages(IMAGES):
+    for page in chain.from_iterable(map(object_store().pages, PICTURES)):
         before = timezone.now() - MINIMUM_AGE
         old = [each for each in page if each.modified < before]
         orphans = _without_rows(old)

@@ -20,7 +20,7 @@ from PIL import Image as PillowImage
 from gallery.metadata import png_chunks
 from gallery.services import StoredPicture
 from pingvas.core.storage.base import content_type_of
-from pingvas.core.storage.keys import PictureKey, picture_key, thumbnail_key
+from pingvas.core.storage.keys import IMAGES, PictureKey, picture_key, thumbnail_key
 from pingvas.core.storage.stores import object_store
 
 THUMBNAIL_SIDE = 384
@@ -67,16 +67,20 @@ def encode_thumbnail(image: PillowImage.Image) -> bytes:
 
 
 def store_picture(
-    encoded: EncodedPicture, *, user_id: UUID, source_id: UUID
+    encoded: EncodedPicture, *, user_id: UUID, source_id: UUID, folder: str = IMAGES
 ) -> StoredPicture:
     """Put both objects into the store; returns what their row shall say.
 
-    source_id: the job, or the picture's own id where no job made it.
-    StorageUnavailable when the store is away: the same may be put again.
+    source_id: the job; the picture's own id, in the folder UPLOADS, where no job made
+    it. StorageUnavailable when the store is away: the same may be put again.
     """
     digest = encoded.sha256
     parts = PictureKey(
-        user_id=user_id, source_id=source_id, sha256=digest, ending=encoded.format
+        folder=folder,
+        user_id=user_id,
+        source_id=source_id,
+        sha256=digest,
+        ending=encoded.format,
     )
     key, store = picture_key(parts), object_store()
     # The master last: where there is one, its thumbnail is there too.

@@ -15,10 +15,11 @@ from accounts.models import User
 from gallery.models import Image, Origin
 from gallery.services import StoredPicture, image_row, remove_objects
 from gallery.storage import store_picture
-from gallery.upload_files import prepare_upload
+from gallery.upload_decoding import prepare_upload
 from gallery.usage import refuse_full_storage
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.errors import ServiceUnavailable
+from pingvas.core.storage.keys import UPLOADS
 
 # An equal picture may come and go again between the look and the row.
 _TRIES = 3
@@ -44,7 +45,7 @@ def upload_picture(*, user: User, content: bytes) -> Upload:
     if known is not None:
         return Upload(known, is_new=False)
     refuse_full_storage(user, more=len(encoded.master))
-    stored = store_picture(encoded, user_id=user.id, source_id=image_id)
+    stored = store_picture(encoded, user_id=user.id, source_id=image_id, folder=UPLOADS)
     image = _insert_or_find(image_id, user.id, stored)
     if image.id != image_id:
         remove_objects(stored.key)

@@ -32,6 +32,7 @@ TOO_LARGE = _("Too large for this machine. Try a smaller size or fewer pictures.
 BUSY = _("The machines are too busy for this model. Try again later.")
 BROKEN = _("The model gave no valid picture.")
 UNMADE = _("A picture that it needed was not made.")
+TAKEN = _("A picture that it was to be made from was deleted.")
 LOST = _("The worker was lost too often.")
 TOO_LONG = _("It took far longer than expected.")
 OURS = _("Something went wrong on our side.")
@@ -49,6 +50,7 @@ FAILURES = {
     "deadline_exceeded": Failure(TOO_LONG, _("Took too long")),
     "device_lost": Failure(LOST, _("Device lost")),
     "incomplete_checkpoint": Failure(DAMAGED, _("Checkpoint incomplete")),
+    "input_gone": Failure(TAKEN, _("Input deleted")),
     "internal_error": Failure(OURS, _("Internal error")),
     "invalid_guidance": Failure(IMPOSSIBLE, _("Guidance refused")),
     "invalid_seeds": Failure(IMPOSSIBLE, _("Seeds refused")),

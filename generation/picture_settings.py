@@ -6,14 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from gallery.picture_files.parts import LONGEST_NAME, MOST_NAMES
 from gallery.picture_files.reading import Dialect, read_picture
 from pingvas.recipe.recipe import is_storable, sift
 from pingvas.recipe.settings import PLACES, SEED
 
 SEEDS = "seeds"
-# Of names in a stranger's file, which are shown.
-LONGEST_NAME = 50
-MOST_NAMES = 50
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from accounts.models import User
 from accounts.tiers import limits_for, tier_covers
 from generation.words import create_words
 from modelhub.selectors import models_for
+from pingvas.core.file_sizes import LARGEST_PICTURE
 from pingvas.core.pages import SignedInPage
-from pingvas.core.serving.bodies import LARGEST_PICTURE
 from pingvas.recipe.recipe import script_table
 from pingvas.recipe.settings import MODEL, MOST_SEEDS, SEED, SETTINGS
 

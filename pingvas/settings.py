@@ -98,8 +98,8 @@ SPOOL_BYTES = env_int("SPOOL_MEGABYTES", 256, minimum=64) * 1024 * 1024
 SPOOL_ROOT = env_str("SPOOL_ROOT", "") or None
 # Refused before a thread is taken, by path: `pingvas.core.serving.bodies`.
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_JSON
-# No form takes files, but where a view says so (`pingvas.core.uploads.OneFileView`).
-FILE_UPLOAD_HANDLERS = ["pingvas.core.uploads.RefuseFiles"]
+# No form takes files, but where a view says so (`pingvas.core.form_files.OneFileView`).
+FILE_UPLOAD_HANDLERS = ["pingvas.core.form_files.RefuseFiles"]
 
 TEMPLATES = [
     {

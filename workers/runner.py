@@ -32,6 +32,7 @@ from workers.engine.engine import Denoised, Engine
 from workers.engine.errors import BrokenPicture, DeviceLost, EngineError, Stopped
 from workers.engine.specs import PassResult, PassSpec, Phase, Timings
 from workers.finishing import Finisher, StepClock
+from workers.inputs import refuse_lost_inputs
 from workers.lease import LeaseKeeper
 from workers.model_cache import ModelCache, ModelMissing, ModelStoreAway
 from workers.reporter import Reporter
@@ -348,7 +349,9 @@ class Runner:
     def _spec(
         self, jobs: Sequence[GenerationJob], should_stop: Callable[[], str | None]
     ) -> PassSpec:
+        # What one reads, all of the submission read.
         job = jobs[0]
+        refuse_lost_inputs(job)
         with as_service():
             model = model_by_name(job.model)
         files = self._cache.ensure(model, check=lambda: _check(should_stop))

@@ -28,7 +28,7 @@ from gallery.downloads import (
 from gallery.models import Image
 from gallery.selectors import access_image, gallery_of
 from gallery.services import delete_image
-from gallery.upload_files import (
+from gallery.upload_decoding import (
     UploadAnimated,
     UploadBroken,
     UploadNotAPicture,
@@ -41,9 +41,9 @@ from pingvas.core.api.binary import BinaryView
 from pingvas.core.api.schema import errors
 from pingvas.core.db.unit_of_work import end_unit_of_work
 from pingvas.core.errors import InvalidRequest
-from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.file_sizes import LARGEST_PICTURE
+from pingvas.core.form_files import FileTooLarge, OneFileView
 from pingvas.core.storage.base import ObjectMissing, StorageUnavailable
-from pingvas.core.uploads import FileTooLarge, OneFileView
 
 # A picture never changes, but it may be deleted: a day, and only its owner's browser.
 THUMBNAIL_CACHING = "private, max-age=86400, immutable"
@@ -149,13 +149,17 @@ class DownloadView(BinaryView):
         tags=["images"],
         responses={
             302: OpenApiResponse(
-                description="To the PNG, by a signed link that is good for 5 minutes."
+                description="To the file, by a signed link that is good for 5 minutes."
             ),
             **errors(StorageUnavailable),
         },
     )
     def get(self, request: UserRequest, image_id: UUID) -> HttpResponse:
-        """The full picture, with its settings inside, to be saved as a file."""
+        """The full picture, to be saved as a file.
+
+        One that was made here is a PNG with its settings inside; one that was brought
+        may be a JPEG, and has none.
+        """
         image = access_image(request.user, image_id)
         end_unit_of_work()
         link = download_link(image)

@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gallery.metadata import A1111_SAMPLERS, KARRAS, NEGATIVE
+from gallery.picture_files.parts import LONGEST_NAME, MOST_NAMES
 
 # A last line with fewer pairs is the end of a prompt, not the settings.
 FEWEST_PAIRS = 3
-LONGEST_NAME = 40
-MOST_UNKNOWN = 50
 # Lines that the extension for wildcards appends.
 TEMPLATES = ("Template:", "Negative Template:")
 # Possessive: what has matched is never tried another way.
@@ -61,7 +60,7 @@ def read_a1111_text(text: str) -> A1111Text | None:
     if sampler:
         values["sampler"] = sampler
     unknown = [*missed, *(name for name in pairs if name not in _KNOWN)]
-    return A1111Text(values=values, unknown=tuple(unknown[:MOST_UNKNOWN]))
+    return A1111Text(values=values, unknown=tuple(unknown[:MOST_NAMES]))
 
 
 def _settings_line(lines: list[str]) -> tuple[int, dict[str, str]]:

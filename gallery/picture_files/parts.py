@@ -12,6 +12,9 @@ from gallery.picture_files.errors import PictureDamaged
 LONGEST_TEXT = 256 * 1024
 # A picture of 20 MB has 2,500 where each holds the usual 8 kB.
 MOST_PARTS = 20_000
+# Of names in the file, which are shown: characters, and how many.
+LONGEST_NAME = 50
+MOST_NAMES = 50
 
 
 @dataclass

@@ -23,8 +23,8 @@ from gallery.picture_files.jpeg import read_jpeg
 from gallery.picture_files.parts import Texts, size_of
 from gallery.picture_files.png import read_png
 from gallery.picture_files.webp import is_webp, read_webp
-from pingvas.core.serving.bodies import LARGEST_PICTURE
-from pingvas.core.uploads import FileTooLarge
+from pingvas.core.file_sizes import LARGEST_PICTURE
+from pingvas.core.form_files import FileTooLarge
 
 Dialect = Literal["pingvas", "a1111"]
 # What our own record says besides: notes about the making, nothing to ask for.

@@ -20,8 +20,8 @@ from generation.api.recipes import AdvancedParamsField
 from generation.picture_settings import SEEDS, read_picture_settings
 from pingvas.core.api.schema import errors
 from pingvas.core.db.unit_of_work import end_unit_of_work
-from pingvas.core.serving.bodies import LARGEST_PICTURE
-from pingvas.core.uploads import FileTooLarge, OneFileView
+from pingvas.core.file_sizes import LARGEST_PICTURE
+from pingvas.core.form_files import FileTooLarge, OneFileView
 from pingvas.recipe.settings import ADVANCED_PARAMS, MODEL, SETTINGS, Setting
 
 

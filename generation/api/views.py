@@ -106,7 +106,10 @@ class JobsView(ListAPIView[GenerationJob]):
 class QuoteView(APIView):
     @extend_schema(
         request=RecipeSerializer,
-        responses={200: QuoteSerializer, **errors(ModelNotFound, ModelNotInTier)},
+        responses={
+            200: QuoteSerializer,
+            **errors(ModelNotFound, ModelNotInTier, InputNotFound),
+        },
     )
     def post(self, request: UserRequest) -> Response:
         """The price before anything is submitted, checked as a submission would be."""

@@ -10,6 +10,8 @@ from accounts.models import User
 from gallery.selectors import readable_by
 from generation.models import InputRole, JobInput
 from pingvas.core.db.actor import SERVICE, acting_as
+from pingvas.core.db.rows import read_together
+from pingvas.core.db.statements import Statement
 from pingvas.core.errors import NotFound
 
 
@@ -28,19 +30,29 @@ class NamedInput:
     position: int = 0
 
 
+# As the service, which may lock. A row that is locked by now is read as it is behind
+# the lock; held like this it is neither deleted nor made private before the end.
+_LOCK = Statement("""
+    SELECT id FROM images
+    WHERE id = ANY(%(images)s) AND (user_id = %(user)s OR is_public)
+    ORDER BY id FOR SHARE
+""")
+
+
 def record_inputs(
     *, user: User, job_ids: Collection[UUID], inputs: Collection[NamedInput]
 ) -> None:
     """Note that each of the user's jobs reads these pictures.
 
     In the transaction that makes the jobs, which acts as the user: what they may not
-    see is not found, by the filter and by the policies. Raises InputNotFound.
+    see is not found, by the filter and by the policies, nor is what goes meanwhile.
+    Raises InputNotFound.
     """
+    refuse_unseen(user=user, inputs=inputs)
     named = {each.image_id for each in inputs}
-    seen = readable_by(user).filter(id__in=named).values_list("id", flat=True)
-    if missing := named - set(seen):
-        raise InputNotFound(images=sorted(str(each) for each in missing))
     with acting_as(SERVICE, savepoint=False):
+        [rows] = read_together([_LOCK.bind(images=list(named), user=user.id)])
+        _refuse_missing(named - {image_id for (image_id,) in rows})
         JobInput.objects.bulk_create(
             JobInput(
                 job_id=job_id,
@@ -51,6 +63,18 @@ def record_inputs(
             for job_id in job_ids
             for each in inputs
         )
+
+
+def refuse_unseen(*, user: User, inputs: Collection[NamedInput]) -> None:
+    """InputNotFound for pictures that the user, who acts, may not see."""
+    named = {each.image_id for each in inputs}
+    seen = readable_by(user).filter(id__in=named).values_list("id", flat=True)
+    _refuse_missing(named - set(seen))
+
+
+def _refuse_missing(missing: Collection[UUID]) -> None:
+    if missing:
+        raise InputNotFound(images=sorted(str(each) for each in missing))
 
 
 def has_lost_an_input(job_id: UUID) -> bool:

@@ -18,7 +18,7 @@ from generation.needs import bytes_of, modules_for
 from generation.pricing import Quote, quote_picture
 from generation.recipes import check_recipe
 from generation.selectors import serving_speed
-from generation.services.inputs import NamedInput, record_inputs
+from generation.services.inputs import NamedInput, record_inputs, refuse_unseen
 from generation.services.lifecycle import announce
 from generation.services.queue import open_share, refresh
 from generation.services.wake import RUN_TASK, wake_tiers_on_commit
@@ -48,9 +48,15 @@ class JobNotFinished(PingvasError):
 
 
 def quote_jobs(*, user: User, recipe: Recipe) -> Quote:
-    """Price `recipe` for `user`, checked as a submission is. Writes nothing."""
+    """Price `recipe` for `user`, who acts, checked as a submission is. Writes nothing.
+
+    Raises ModelNotFound, ModelNotInTier, InvalidRequest, InputNotFound.
+    """
     model = access_model(user, recipe.model)
-    return _quote(user, _sized(user, recipe, model), model)
+    quote = _quote(user, _sized(user, recipe, model), model)
+    if inputs := _inputs(recipe):
+        refuse_unseen(user=user, inputs=inputs)
+    return quote
 
 
 def submit_jobs(
@@ -116,15 +122,19 @@ def retry_job(*, user: User, job: GenerationJob) -> list[GenerationJob]:
 
 
 def _record_inputs(user: User, recipe: Recipe, jobs: Sequence[GenerationJob]) -> None:
-    inputs = [
-        NamedInput(role=InputRole(role), position=place, image_id=image_id)
-        for role, place, image_id in recipe.pictures
-    ]
+    inputs = _inputs(recipe)
     if not inputs:
         return
     # What somebody may not see is not found, by the policies as well.
     with acting_as(user_actor(user.id), savepoint=False):
         record_inputs(user=user, job_ids=[job.id for job in jobs], inputs=inputs)
+
+
+def _inputs(recipe: Recipe) -> list[NamedInput]:
+    return [
+        NamedInput(role=InputRole(role), position=place, image_id=image_id)
+        for role, place, image_id in recipe.pictures
+    ]
 
 
 def _freeze_needs(

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from gallery.metadata import png_chunks
 from modelhub.models import AIModel, BaseModel, ModelType
 from pingvas.core.db.actor import SERVICE, acting_as
-from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.file_sizes import LARGEST_PICTURE
 from tests.gallery.picture_files import image_bytes, png, with_comment
 
 pytestmark = pytest.mark.browser

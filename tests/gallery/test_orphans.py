@@ -86,7 +86,7 @@ def test_a_picture_whose_job_is_gone_keeps_its_objects(alice, local_store, tomor
     assert objects_of(local_store, image) == [True, True]
 
 
-def test_only_what_lies_under_images_is_judged(local_store, tomorrow):
+def test_only_pictures_are_judged(local_store, tomorrow):
     local_store.put("models/x/weights", b"w", content_type="x")
     local_store.put("avatars/x.png", b"a", content_type="x")
     assert remove_orphans().seen == 0

@@ -21,8 +21,8 @@ from gallery.picture_files.errors import (
 from gallery.picture_files.parts import LONGEST_TEXT, MOST_PARTS
 from gallery.picture_files.reading import read_picture
 from pingvas.core.errors import PingvasError
-from pingvas.core.serving.bodies import LARGEST_PICTURE
-from pingvas.core.uploads import FileTooLarge
+from pingvas.core.file_sizes import LARGEST_PICTURE
+from pingvas.core.form_files import FileTooLarge
 from tests.gallery.picture_files import chunk, crafted, image_bytes, png
 from tests.gallery.pictures import METADATA, encoded
 

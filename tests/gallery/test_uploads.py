@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,11 +11,13 @@ from django.test import Client
 
 from gallery import orphans, uploads
 from gallery.models import Image
-from gallery.upload_files import UploadsBusy
+from gallery.upload_decoding import UploadsBusy
 from gallery.uploads import upload_picture
 from pingvas.core.db.actor import SERVICE, acting_as
-from pingvas.core.serving.bodies import LARGEST_PICTURE
+from pingvas.core.file_sizes import LARGEST_PICTURE
 from pingvas.core.storage.base import StorageUnavailable
+from pingvas.core.storage.keys import IMAGES, PICTURES
+from pingvas.core.storage.keys import UPLOADS as UPLOADS_FOLDER
 from pingvas.core.turns import Turns
 from tests.concurrency.racing import run_together
 from tests.database import flush_as_administrator, owner_connection
@@ -41,7 +44,7 @@ def client(alice):
 def without_queue(monkeypatch):
     """As many as the tests send at once."""
     turns = Turns(4, 100, busy=UploadsBusy, seconds=60)
-    monkeypatch.setattr("gallery.upload_files.turns", lambda: turns)
+    monkeypatch.setattr("gallery.upload_decoding.turns", lambda: turns)
 
 
 def send(client, body=PICTURE, name="cat.png", kind="image/png", **headers):
@@ -103,7 +106,7 @@ def test_what_is_refused_says_why_and_leaves_nothing(
     assert words[0].isascii()
     assert not words[1].isascii()
     assert rows(alice) == []
-    assert list(local_store.pages("images")) == []
+    assert list(chain(*map(local_store.pages, PICTURES))) == []
 
 
 def test_a_file_of_the_largest_size_is_looked_at(client, local_store):
@@ -185,7 +188,7 @@ def test_of_equal_uploads_at_once_one_is_kept_and_all_are_told_of_it(
     assert sum(answer.is_new for answer in answers) == 1
     assert objects_of(local_store, image) == [True, True]
     # The others removed their own again.
-    assert sum(len(page) for page in local_store.pages("images")) == 2
+    assert sum(len(page) for page in local_store.pages(UPLOADS_FOLDER)) == 2
 
 
 @committed
@@ -223,6 +226,23 @@ def test_an_upload_that_dies_before_its_row_leaves_what_the_sweep_removes(
     assert (done.seen, done.orphans) == (6, 2)
     for image in (kept, made):
         assert objects_of(store, image) == [True, True]
+
+
+def master_before(key):
+    """As the version before found the master of an object: every one was a PNG."""
+    if key.endswith(".thumb.webp"):
+        return f"{key.removesuffix('.thumb.webp')}.png"
+    return key
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_the_sweep_of_the_version_before_leaves_an_upload_whole(alice, store, kind):
+    kept = upload_picture(user=alice, content=saved(photo(), kind)).image
+    made = make_image(alice)
+    swept = [each.key for page in store.pages(IMAGES) for each in page]
+    assert len(swept) == 2
+    assert {master_before(key) for key in swept} == {made.s3_key}
+    assert objects_of(store, kept) == [True, True]
 
 
 def test_a_store_that_is_away_keeps_nothing(alice, client, use_s3):

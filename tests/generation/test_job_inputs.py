@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from psycopg.errors import InsufficientPrivilege
 
 from billing.models import CreditHold
 from gallery.models import Image
 from gallery.services import delete_image
 from generation.models import GenerationJob, InputRole, JobInput
+from generation.services import inputs
 from generation.services.inputs import (
     InputNotFound,
     NamedInput,
     has_lost_an_input,
     record_inputs,
 )
-from generation.services.submit import submit_jobs
+from generation.services.submit import quote_jobs, submit_jobs
 from modelhub.models import AIModel
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
+from pingvas.core.db.statements import Statement
 from pingvas.recipe.recipe import Recipe
 from tests.cast import make_user
-from tests.database import app_connection
+from tests.database import admin_connection, app_connection
 from tests.gallery.pictures import make_image, make_job
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +127,67 @@ def test_a_role_is_one_of_four(alice):
         JobInput.objects.create(job=job, role="model", image=own)
 
 
+# -- While the picture goes
+
+
+def wait_for_a_blocked_one(blocker):
+    """Until somebody waits for what the database process `blocker` has locked."""
+    deadline = time.monotonic() + 30
+    asked = "SELECT 1 FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+    with admin_connection() as admin:
+        while not admin.execute(asked, [blocker]).fetchone():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def record_and_close(*args):
+    try:
+        record(*args)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def recording_meanwhile(user, job, *images):
+    """The block's change is there for nobody yet when another looks at the pictures."""
+    with ThreadPoolExecutor(1) as threads:
+        with acting_as(SERVICE):
+            yield
+            recorded = threads.submit(record_and_close, user, job, *images)
+            wait_for_a_blocked_one(connection.connection.info.backend_pid)
+        recorded.result()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "let_go",
+    [lambda picture: picture.delete(), lambda picture: picture.update(is_public=False)],
+    ids=["deleted", "private"],
+)
+def test_a_picture_that_goes_while_it_is_named_is_not_found(alice, bobs, let_go):
+    publish(bobs)
+    job = make_job(alice)
+    with (
+        pytest.raises(InputNotFound),
+        recording_meanwhile(alice, job, bobs.id),
+    ):
+        let_go(Image.objects.filter(id=bobs.id))
+    assert inputs_of(alice, job) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_control_without_the_lock_the_database_refuses(alice, bobs, monkeypatch):
+    unlocked = Statement(inputs._LOCK.text.replace("FOR SHARE", ""))
+    monkeypatch.setattr(inputs, "_LOCK", unlocked)
+    publish(bobs)
+    job = make_job(alice)
+    with (
+        pytest.raises(IntegrityError),
+        recording_meanwhile(alice, job, bobs.id),
+    ):
+        Image.objects.filter(id=bobs.id).delete()
+
+
 # -- At submission
 
 
@@ -133,16 +199,24 @@ def model():
         )
 
 
-def submit(user, **advanced):
-    recipe = Recipe(
+def wish(**advanced):
+    return Recipe(
         model="tiny",
         prompt="a star",
         width=64,
         height=64,
         advanced_params={"version": 1, **advanced},
     )
+
+
+def submit(user, **advanced):
     with acting_as(user_actor(user.id)):
-        return submit_jobs(user=user, recipe=recipe)
+        return submit_jobs(user=user, recipe=wish(**advanced))
+
+
+def quote(user, **advanced):
+    with acting_as(user_actor(user.id)):
+        return quote_jobs(user=user, recipe=wish(**advanced))
 
 
 def test_a_submission_notes_every_picture_that_its_recipe_names(alice, bobs, model):
@@ -171,3 +245,16 @@ def test_a_submission_with_a_picture_that_is_not_to_be_seen_is_none(alice, bobs,
     with acting_as(SERVICE):
         assert not GenerationJob.objects.filter(user_id=alice.id).exists()
         assert not CreditHold.objects.filter(user_id=alice.id).exists()
+
+
+def test_a_price_is_told_of_what_would_be_submitted_alone(alice, bobs, model):
+    with pytest.raises(InputNotFound) as refused:
+        quote(alice, init={"image": str(bobs.id)})
+    assert refused.value.data == {"images": [str(bobs.id)]}
+    publish(bobs)
+    assert quote(alice, init={"image": str(bobs.id)}) == quote(alice)
+
+
+def test_a_price_without_pictures_asks_for_none(alice, model, monkeypatch):
+    monkeypatch.setattr("generation.services.submit.refuse_unseen", None)
+    assert quote(alice).credits

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gallery.metadata import A1111_CHUNK, OWN_CHUNK, a1111_parameters
+from gallery.picture_files.parts import LONGEST_NAME, MOST_NAMES
 from generation.api.recipes import RecipeSerializer
-from generation.picture_settings import LONGEST_NAME, MOST_NAMES, read_picture_settings
-from pingvas.core.serving.bodies import LARGEST_PICTURE
+from generation.picture_settings import read_picture_settings
+from pingvas.core.file_sizes import LARGEST_PICTURE
 from pingvas.recipe.settings import LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE
 from tests.cast import PASSWORD, make_user
 from tests.gallery.picture_files import image_bytes, png, with_comment
@@ -269,7 +270,7 @@ def test_other_bodies_are_not_taken(client, alice):
 
 @pytest.mark.django_db
 def test_strangers_are_refused_before_the_form_is_read(client, monkeypatch):
-    monkeypatch.setattr("pingvas.core.uploads.TakeOneFile.new_file", None)
+    monkeypatch.setattr("pingvas.core.form_files.TakeOneFile.new_file", None)
     assert refused(post(client, own())) == (401, "not_signed_in")
 
 

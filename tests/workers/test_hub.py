@@ -57,7 +57,8 @@ def environment(hub, **more):
 
 def start(hub, folder, repository=REPOSITORY):
     return subprocess.Popen(
-        [sys.executable, "-c", FETCH, repository, str(folder)],
+        # Unbuffered: the reason goes another way than what was told before it.
+        [sys.executable, "-u", "-c", FETCH, repository, str(folder)],
         cwd=ROOT,
         env=environment(hub, HF_TOKEN=TOKEN),
         stdout=subprocess.PIPE,

@@ -11,13 +11,15 @@ from PIL import Image as PillowImage
 
 from billing.models import CreditHold, CreditTransaction
 from gallery.models import Image
+from gallery.services import delete_image
 from generation.models import GenerationJob, ModelSpeed, Worker
 from generation.services.lifecycle import cancel_job
 from pingvas.core.db.actor import SERVICE, acting_as, user_actor
 from pingvas.core.redis import job_progress, job_status
 from tests.cast import make_user
+from tests.gallery.pictures import make_image
 from tests.redis import redis_client
-from tests.workers.jobs import submit
+from tests.workers.jobs import read, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,3 +86,37 @@ def test_a_job_cancelled_before_its_pass_costs_nothing(studio):
     assert not studio.run_next()
     with acting_as(user_actor(alice.id)):
         assert GenerationJob.objects.get().credits_consumed == 0
+
+
+def with_picture(image):
+    return {"advanced_params": {"version": 1, "init": {"image": str(image.id)}}}
+
+
+def test_a_job_whose_picture_was_deleted_meanwhile_fails_and_costs_nothing(studio):
+    alice = make_user("alice")
+    image = make_image(alice)
+    jobs = submit(alice, seeds=(1, 2), **with_picture(image))
+    with acting_as(user_actor(alice.id)):
+        delete_image(user_id=alice.id, image_id=image.id)
+    assert studio.run_next()
+    for ended in map(read, jobs):
+        assert (ended.status, ended.error_code) == ("failed", "input_gone")
+        assert ended.credits_consumed == 0
+    with acting_as(user_actor(alice.id)):
+        holds = CreditHold.objects.filter(job_id__in=[job.id for job in jobs])
+        assert [hold.status for hold in holds] == ["released"] * 2
+        assert not CreditTransaction.objects.filter(job_id__in=jobs).exists()
+
+
+def test_a_job_whose_picture_is_there_goes_to_the_engine(studio):
+    alice = make_user("alice")
+    [job] = submit(alice, **with_picture(make_image(alice)))
+    assert studio.run_next()
+    assert read(job).error_code == "unsupported_settings"
+
+
+def test_a_job_without_pictures_asks_for_none(studio, monkeypatch):
+    monkeypatch.setattr("workers.inputs.has_lost_an_input", None)
+    [job] = submit(make_user("alice"))
+    assert studio.run_next()
+    assert read(job).status == "completed"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pingvas.core.errors import AmbiguousLength, RequestTooLarge, RequestTooSlow
+from pingvas.core.file_sizes import LARGEST_PICTURE
 from pingvas.core.serving.asgi_types import Message, Receive, Scope
 from pingvas.core.serving.clients import address_in
 from pingvas.core.serving.holds import Hold, Store
@@ -14,8 +15,7 @@ from pingvas.core.serving.pace import ClientGone, Pace
 KILOBYTE = 1024
 LARGEST_FORM = 64 * KILOBYTE
 LARGEST_JSON = 1024 * KILOBYTE
-# A picture that somebody brings, and with the form around it.
-LARGEST_PICTURE = 20 * 1024 * KILOBYTE
+# A picture with the form around it.
 LARGEST_UPLOAD = LARGEST_PICTURE + LARGEST_FORM
 
 # The first that begins the path counts. A route that takes more than those beside it

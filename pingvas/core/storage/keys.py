@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+# Pictures that jobs made, and those that people brought. Apart: versions from before
+# uploads sweep the first alone, and would take a JPEG's thumbnail for an orphan.
 IMAGES = "images"
+UPLOADS = "uploads"
+PICTURES = (IMAGES, UPLOADS)
 MODELS = "models"
 THUMBNAIL = ".thumb.webp"
 # Alone in having thumbnails without its own ending before theirs: it was the first.
@@ -16,10 +20,11 @@ _FIRST = ".png"
 class PictureKey:
     """What the key of a picture's master says.
 
-    source_id: the job that made it, or the picture itself where none did. sha256: of
-    the bytes. ending: of the file, as in `images.format`.
+    folder: one of PICTURES. source_id: the job that made it, or the picture itself
+    where none did. sha256: of the bytes. ending: of the file, as in `images.format`.
     """
 
+    folder: str
     user_id: UUID
     source_id: UUID
     sha256: str
@@ -28,18 +33,20 @@ class PictureKey:
 
 def picture_key(parts: PictureKey) -> str:
     """Where the master of a picture lies."""
-    return f"{IMAGES}/{parts.user_id}/{parts.source_id}/{parts.sha256}.{parts.ending}"
+    folder = f"{parts.folder}/{parts.user_id}/{parts.source_id}"
+    return f"{folder}/{parts.sha256}.{parts.ending}"
 
 
 def read_picture_key(key: str) -> PictureKey | None:
     """What a master's key says; None for one that `picture_key` did not make."""
     match key.split("/"):
-        case [folder, user_id, source_id, name] if folder == IMAGES:
+        case [folder, user_id, source_id, name] if folder in PICTURES:
             sha256, _, ending = name.partition(".")
         case _:
             return None
     try:
         return PictureKey(
+            folder=folder,
             user_id=UUID(user_id),
             source_id=UUID(source_id),
             sha256=sha256,

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingvas.core.storage.keys import (
+    IMAGES,
+    PICTURES,
     PictureKey,
     master_key,
     picture_key,
@@ -18,6 +20,7 @@ from pingvas.core.storage.keys import (
 
 keys = st.builds(
     PictureKey,
+    folder=st.sampled_from(PICTURES),
     user_id=st.uuids(),
     source_id=st.uuids(),
     sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
@@ -41,7 +44,11 @@ def test_master_and_thumbnail_name_each_other(parts):
 
 def test_keys_stay_as_rows_have_them():
     parts = PictureKey(
-        user_id=UUID(int=1), source_id=UUID(int=2), sha256="ab", ending="png"
+        folder=IMAGES,
+        user_id=UUID(int=1),
+        source_id=UUID(int=2),
+        sha256="ab",
+        ending="png",
     )
     assert picture_key(parts) == f"{KEY}/ab.png"
     assert thumbnail_key(f"{KEY}/ab.png") == f"{KEY}/ab.thumb.webp"

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from PIL import Image as PillowImage
 from PIL import ImageCms, UnidentifiedImageError
 
+from gallery.picture_files.jpeg_scans import count_scans
 from gallery.storage import EncodedPicture, encode_thumbnail
 from pingvas.core.errors import PingvasError, ServiceUnavailable
 from pingvas.core.turns import Turns
@@ -27,7 +28,6 @@ MOST_PIXELS = 40_000_000
 # Each scan of a progressive JPEG takes as long as the whole picture; encoders make ten,
 # an attacker a million of a few bytes.
 MOST_SCANS = 32
-_SCAN = b"\xff\xda"
 SECONDS_TO_WAIT = 10.0
 # What many phones make: a JPEG with a second one, for its depth, behind it.
 _STILL = "MPO"
@@ -132,7 +132,7 @@ def _opened(content: bytes) -> PillowImage.Image:
         raise UploadTooManyPixels
     if getattr(file, "is_animated", False) and file.format != _STILL:
         raise UploadAnimated
-    if file.format in _JPEGS and content.count(_SCAN) > MOST_SCANS:
+    if file.format in _JPEGS and count_scans(content) > MOST_SCANS:
         raise UploadBroken
     return file
 

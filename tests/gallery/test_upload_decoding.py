@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 from PIL import ImageFile, ImageOps
 
-from gallery import upload_files
-from gallery.upload_files import (
+from gallery import upload_decoding
+from gallery.picture_files.jpeg_scans import count_scans
+from gallery.picture_files.parts import MOST_PARTS
+from gallery.upload_decoding import (
     UploadAnimated,
     UploadBroken,
     UploadNotAPicture,
@@ -211,6 +213,31 @@ def test_what_phones_make_is_a_jpeg():
     assert distance(opened(upload.master), photo()) < 6
 
 
+def test_what_lies_behind_a_photo_is_not_taken_for_its_scans():
+    """A phone's film of the moment, say."""
+    film = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x0c" * 5_000
+    upload = prepare_upload(JPEG + film)
+    assert distance(opened(upload.master), opened(JPEG)) < 6
+
+
+def test_scans_are_counted_where_the_decoder_meets_them():
+    progressive = saved(photo(), "JPEG", progressive=True)
+    assert count_scans(JPEG) == 1
+    assert count_scans(progressive) == progressive.count(b"\xff\xda") > 1
+    comment = saved(photo(), "JPEG", comment=b"\xff\xda" * 100)
+    assert count_scans(comment) == 1
+    # What has no length hides nothing behind itself.
+    for alone in (b"\xff\x02", b"\xff\xd0", b"\xff\0", b"\xff\xff"):
+        hidden = JPEG[:-2] + alone + b"\xff\xda\0\2" * 40 + JPEG[-2:]
+        assert count_scans(hidden) == 41
+
+
+def test_a_photo_of_endless_parts_is_broken():
+    parts = b"\xff\xfe\0\2" * MOST_PARTS
+    with pytest.raises(UploadBroken):
+        prepare_upload(JPEG[:-2] + parts + JPEG[-2:])
+
+
 # Pillow warns of what it leaves out of a file; here that would be an error.
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @settings(
@@ -232,14 +259,14 @@ def test_a_damaged_file_is_a_picture_or_refused_never_an_error(kind, data):
 
 def test_who_finds_all_turns_taken_is_told_to_come_again(monkeypatch):
     none = Turns(0, 0, busy=UploadsBusy, seconds=10)
-    monkeypatch.setattr(upload_files, "turns", lambda: none)
+    monkeypatch.setattr(upload_decoding, "turns", lambda: none)
     with pytest.raises(UploadsBusy):
         prepare_upload(saved(photo()))
 
 
 def test_a_quarter_of_the_threads_at_most_is_busy_with_uploads(settings):
     settings.WEB_THREADS, settings.UPLOADS_AT_ONCE = 16, 2
-    upload_files.turns.cache_clear()
-    found = upload_files.turns()
-    upload_files.turns.cache_clear()
+    upload_decoding.turns.cache_clear()
+    found = upload_decoding.turns()
+    upload_decoding.turns.cache_clear()
     assert (found._running._value, found._here._value) == (2, 4)
