@@ -25,8 +25,8 @@ Key = tuple[Any, ...]
 LOCK_WAIT = "2s"
 LOCK_TRIES = 30
 LOCK_PAUSE_SECONDS = 1.0
-# People's statements take rows and tables in an order of their own: of two that wait for
-# each other PostgreSQL ends one.
+# People's statements take rows and tables in an order of their own: of two that wait
+# for each other PostgreSQL ends one.
 GIVEN_WAY = (LockNotAvailable, DeadlockDetected)
 BATCH_ROWS = 1000
 LONGEST_NAME = 63

@@ -55,7 +55,7 @@ def _fill_batch(editor: Any) -> int:
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [
-        ("generation", "0013_lanes"),
+        ("generation", "0017_lane_workers"),
     ]
 
     operations = [
