@@ -191,7 +191,11 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
 
 @acting_as(SERVICE, savepoint=False)
 def cancel_submission(*, user_id: UUID, submission_id: UUID) -> None:
-    """Cancel every job of it as above, in one go. NotFound for one not the user's."""
+    """Cancel every job of it as above, in one go. NotFound for one not the user's.
+
+    In the order of their ids, as their worker locks them: neither ever waits for the
+    other in a circle.
+    """
     jobs = GenerationJob.objects.filter(user_id=user_id, submission_id=submission_id)
     found = list(jobs.order_by("id").values_list("id", flat=True))
     if not found:
