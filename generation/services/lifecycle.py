@@ -30,7 +30,12 @@ from generation.events import (
     to_event,
 )
 from generation.lanes import Lane
-from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
+from generation.models import (
+    MOST_ATTEMPTS,
+    OF_THE_HOUSE,
+    GenerationJob,
+    JobStatus,
+)
 from generation.services.dependencies import count_again, count_one, descendants
 from generation.services.queue import (
     LOCK_SHARE,
@@ -191,13 +196,14 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
 
 @acting_as(SERVICE, savepoint=False)
 def cancel_submission(*, user_id: UUID, submission_id: UUID) -> None:
-    """Cancel every job of it as above, in one go. NotFound for one not the user's.
+    """Cancel every job of it as above, in one go.
 
-    In the order of their ids, as their worker locks them: neither ever waits for the
-    other in a circle.
+    NotFound for one that is not the user's, or is the house's. In the order of their
+    ids, as their worker locks them: neither ever waits for the other in a circle.
     """
     jobs = GenerationJob.objects.filter(user_id=user_id, submission_id=submission_id)
-    found = list(jobs.order_by("id").values_list("id", flat=True))
+    asked = jobs.exclude(submission__kind__in=OF_THE_HOUSE)
+    found = list(asked.order_by("id").values_list("id", flat=True))
     if not found:
         raise NotFound
     for job_id in found:
