@@ -232,14 +232,14 @@ def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
 def recount_parents(*, job_id: UUID, user_id: UUID) -> bool:
     """Put right what a job waits for; False when somebody is at it this moment.
 
-    One with a lost parent fails, and with it whatever waits for it.
+    One with a lost parent is cancelled, and with it whatever waits for it.
     """
     if not try_lock_share(user_id):
         return False
     counted = count_one(job_id, user_id)
     job = _lock_job(user_id, job_id) if counted else None
     if counted and counted[1] and job is not None:
-        _fail(job, *PARENT_FAILED)
+        _cancel(job, 0, **PARENT_FAILED)
     refresh_share(user_id)
     look_on_commit()
     return True
@@ -304,33 +304,23 @@ def _requeue(job: GenerationJob, **columns: Any) -> None:
 
 
 # A picture that this one was to be made from was not made.
-PARENT_FAILED = ("parent_failed", "A job that this one waited for did not complete.")
+PARENT_FAILED = {
+    "error_code": "parent_failed",
+    "error_message": "A job that this one waited for did not complete.",
+}
 
 
 def _fail(job: GenerationJob, code: str, message: str) -> None:
     release_hold(job_id=job.id)
-    columns, told = _failure(job, code, message)
-    _move(job, FAILED, columns, JobFailed, **told)
-
-
-def _failure(
-    job: GenerationJob, code: str, message: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a job that failed says of it, and what its owner is told."""
     columns = {"error_code": code, "error_message": message, "credits_consumed": 0}
-    told = {
-        "code": code,
-        "message": message,
-        "charge": 0,
-        "released": job.quoted_credits,
-    }
-    return columns, told
+    told = {"code": code, "message": message, "released": job.quoted_credits}
+    _move(job, FAILED, columns, JobFailed, charge=0, **told)
 
 
-def _cancel(job: GenerationJob, milliseconds: int) -> None:
+def _cancel(job: GenerationJob, milliseconds: int, **columns: Any) -> None:
     charge = settle_cancelled(job_id=job.id, milliseconds=milliseconds)
     seconds = -(-milliseconds // 1000)
-    columns = {"credits_consumed": charge, "duration_seconds": seconds}
+    columns |= {"credits_consumed": charge, "duration_seconds": seconds}
     released = job.quoted_credits - charge
     _move(job, CANCELLED, columns, JobCancelled, charge=charge, released=released)
 
@@ -352,7 +342,7 @@ def _move(
     )
     announce(job, kind, **told)
     for child in instances(GenerationJob, chain.from_iterable(lost)):
-        _fail_child(child)
+        _cancel_child(child)
     wake_tiers_on_commit(job.lane, places, work)
 
 
@@ -363,16 +353,15 @@ def _follow(job: GenerationJob, status: JobStatus) -> list[Bound]:
     return [descendants(job)] if status in TERMINAL else []
 
 
-def _fail_child(child: GenerationJob) -> None:
+def _cancel_child(child: GenerationJob) -> None:
     """End one of all those that waited for a job that did not complete.
 
     They were never claimable: the user's places stay what they are. Their rows are
     locked after the balance, which is safe: whoever wants one holds the share first.
     """
     release_hold(job_id=child.id)
-    columns, told = _failure(child, *PARENT_FAILED)
-    _change(child, FAILED, columns)
-    announce(child, JobFailed, **told)
+    _change(child, CANCELLED, {**PARENT_FAILED, "credits_consumed": 0})
+    announce(child, JobCancelled, charge=0, released=child.quoted_credits)
 
 
 def _change(

@@ -32,7 +32,7 @@ def codes():
                 for line in node.body:
                     if isinstance(line, ast.Assign) and line.targets[0].id == "code":
                         yield from strings(line.value)
-    yield from (UNEXPECTED[0], PARENT_FAILED[0])
+    yield from (UNEXPECTED[0], PARENT_FAILED["error_code"])
 
 
 def code_given(call):
