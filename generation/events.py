@@ -105,7 +105,10 @@ class JobFailed(JobEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class JobCancelled(JobEvent):
-    """Its owner stopped it. charge, released: as of a completed job."""
+    """Its owner stopped it, or what it waited for did not complete.
+
+    charge, released: as of a completed job.
+    """
 
     type: ClassVar[str] = "job.cancelled"
     charge: int

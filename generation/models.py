@@ -58,7 +58,9 @@ class SubmissionKind(models.TextChoices):
     CONTROL = "control"
 
 
-# They have no hold and no ledger row, and stand in no limit, list or receipt.
+# They have no hold and no ledger row, and as submissions they are not listed, not
+# cancelled and have no receipt. Lists of jobs and the limit of what waits do not ask
+# for the kind: whatever makes the first of them keeps its jobs out of these as well.
 OF_THE_HOUSE = (SubmissionKind.TRIAL, SubmissionKind.CONTROL)
 
 

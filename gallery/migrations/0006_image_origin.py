@@ -4,6 +4,8 @@ from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 from django.db.models import Q
 
+from pingvas.core.db.locks import CHANGED, LockTables
+
 ORIGINS = ["generated", "uploaded", "mask", "control"]
 
 
@@ -13,6 +15,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        LockTables(images=CHANGED),
         migrations.AddField(
             model_name="image",
             name="origin",

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from pingvas.core.db.locks import REFERRED, LockTables
 from pingvas.core.db.own_rows import OwnRows
 from pingvas.core.db.schema import Index, OneToOneField
 from pingvas.core.db.sql import sql_pair
@@ -15,6 +16,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        LockTables(images=REFERRED, users=REFERRED),
         migrations.CreateModel(
             name="PictureStorage",
             fields=[

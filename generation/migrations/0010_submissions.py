@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from pingvas.core.db.functions import GenRandomUUID, Now
+from pingvas.core.db.locks import CHANGED, REFERRED, LockTables
 from pingvas.core.db.own_rows import OwnRows
 from pingvas.core.db.schema import ForeignKey, Index
 from pingvas.core.db.sql import sql_pair
@@ -20,6 +21,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        LockTables(generation_jobs=CHANGED, users=REFERRED),
         migrations.CreateModel(
             name="Submission",
             fields=[

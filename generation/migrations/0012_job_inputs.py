@@ -1,8 +1,9 @@
-"""Which pictures a job reads; and statistics that count those of the gallery alone."""
+"""Which pictures a job reads."""
 
 from django.db import migrations, models
 from django.db.models import Q
 
+from pingvas.core.db.locks import REFERRED, LockTables
 from pingvas.core.db.own_rows import OwnRows, Reference
 from pingvas.core.db.schema import ForeignKey, Index
 from pingvas.core.db.sql import sql_pair
@@ -17,6 +18,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        LockTables(generation_jobs=REFERRED, images=REFERRED),
         migrations.CreateModel(
             name="JobInput",
             fields=[
@@ -79,5 +81,4 @@ class Migration(migrations.Migration):
             through=Reference("job_id", "generation_jobs", required=True),
         ),
         sql_pair(__file__, "job_inputs"),
-        sql_pair(__file__, "shown_stats"),
     ]

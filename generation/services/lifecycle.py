@@ -30,7 +30,12 @@ from generation.events import (
     to_event,
 )
 from generation.lanes import Lane
-from generation.models import MOST_ATTEMPTS, GenerationJob, JobStatus
+from generation.models import (
+    MOST_ATTEMPTS,
+    OF_THE_HOUSE,
+    GenerationJob,
+    JobStatus,
+)
 from generation.services.dependencies import count_again, count_one, descendants
 from generation.services.queue import (
     LOCK_SHARE,
@@ -191,9 +196,14 @@ def cancel_job(*, user_id: UUID, job_id: UUID) -> GenerationJob:
 
 @acting_as(SERVICE, savepoint=False)
 def cancel_submission(*, user_id: UUID, submission_id: UUID) -> None:
-    """Cancel every job of it as above, in one go. NotFound for one not the user's."""
+    """Cancel every job of it as above, in one go.
+
+    NotFound for one that is not the user's, or is the house's. In the order of their
+    ids, as their worker locks them: neither ever waits for the other in a circle.
+    """
     jobs = GenerationJob.objects.filter(user_id=user_id, submission_id=submission_id)
-    found = list(jobs.order_by("id").values_list("id", flat=True))
+    asked = jobs.exclude(submission__kind__in=OF_THE_HOUSE)
+    found = list(asked.order_by("id").values_list("id", flat=True))
     if not found:
         raise NotFound
     for job_id in found:
@@ -222,14 +232,14 @@ def take_back_expired(*, job_id: UUID, user_id: UUID) -> GenerationJob | None:
 def recount_parents(*, job_id: UUID, user_id: UUID) -> bool:
     """Put right what a job waits for; False when somebody is at it this moment.
 
-    One with a lost parent fails, and with it whatever waits for it.
+    One with a lost parent is cancelled, and with it whatever waits for it.
     """
     if not try_lock_share(user_id):
         return False
     counted = count_one(job_id, user_id)
     job = _lock_job(user_id, job_id) if counted else None
     if counted and counted[1] and job is not None:
-        _fail(job, *PARENT_FAILED)
+        _cancel(job, 0, **PARENT_FAILED)
     refresh_share(user_id)
     look_on_commit()
     return True
@@ -294,33 +304,23 @@ def _requeue(job: GenerationJob, **columns: Any) -> None:
 
 
 # A picture that this one was to be made from was not made.
-PARENT_FAILED = ("parent_failed", "A job that this one waited for did not complete.")
+PARENT_FAILED = {
+    "error_code": "parent_failed",
+    "error_message": "A job that this one waited for did not complete.",
+}
 
 
 def _fail(job: GenerationJob, code: str, message: str) -> None:
     release_hold(job_id=job.id)
-    columns, told = _failure(job, code, message)
-    _move(job, FAILED, columns, JobFailed, **told)
-
-
-def _failure(
-    job: GenerationJob, code: str, message: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a job that failed says of it, and what its owner is told."""
     columns = {"error_code": code, "error_message": message, "credits_consumed": 0}
-    told = {
-        "code": code,
-        "message": message,
-        "charge": 0,
-        "released": job.quoted_credits,
-    }
-    return columns, told
+    told = {"code": code, "message": message, "released": job.quoted_credits}
+    _move(job, FAILED, columns, JobFailed, charge=0, **told)
 
 
-def _cancel(job: GenerationJob, milliseconds: int) -> None:
+def _cancel(job: GenerationJob, milliseconds: int, **columns: Any) -> None:
     charge = settle_cancelled(job_id=job.id, milliseconds=milliseconds)
     seconds = -(-milliseconds // 1000)
-    columns = {"credits_consumed": charge, "duration_seconds": seconds}
+    columns |= {"credits_consumed": charge, "duration_seconds": seconds}
     released = job.quoted_credits - charge
     _move(job, CANCELLED, columns, JobCancelled, charge=charge, released=released)
 
@@ -342,7 +342,7 @@ def _move(
     )
     announce(job, kind, **told)
     for child in instances(GenerationJob, chain.from_iterable(lost)):
-        _fail_child(child)
+        _cancel_child(child)
     wake_tiers_on_commit(job.lane, places, work)
 
 
@@ -353,16 +353,15 @@ def _follow(job: GenerationJob, status: JobStatus) -> list[Bound]:
     return [descendants(job)] if status in TERMINAL else []
 
 
-def _fail_child(child: GenerationJob) -> None:
+def _cancel_child(child: GenerationJob) -> None:
     """End one of all those that waited for a job that did not complete.
 
     They were never claimable: the user's places stay what they are. Their rows are
     locked after the balance, which is safe: whoever wants one holds the share first.
     """
     release_hold(job_id=child.id)
-    columns, told = _failure(child, *PARENT_FAILED)
-    _change(child, FAILED, columns)
-    announce(child, JobFailed, **told)
+    _change(child, CANCELLED, {**PARENT_FAILED, "credits_consumed": 0})
+    announce(child, JobCancelled, charge=0, released=child.quoted_credits)
 
 
 def _change(

@@ -2,7 +2,9 @@
 
 The row has a place in each lane, and one limit over both. Lock order everywhere: the
 user's queue share, then their jobs, then the credit balance, then holds. A claim takes
-a share that nobody holds, or passes on: it never waits.
+a share that nobody holds, or passes on: it never waits. A worker moves the leases and
+deadlines of what it runs without the share, and so running jobs, where several are
+locked at once, are locked in the order of their ids.
 """
 
 from __future__ import annotations

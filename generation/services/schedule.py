@@ -143,37 +143,43 @@ _CLAIMED = """
 # Those of the attempts that still are the worker's: a job that was claimed again since
 # then has another number or moment.
 _OURS = """
-    unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
+    generation_jobs AS job JOIN
+        unnest(%(jobs)s::uuid[], %(numbers)s::smallint[], %(claimed)s::timestamptz[])
         AS ours(job_id, number, claimed_at)
-    WHERE id = ours.job_id AND attempt = ours.number AND status = 'in_progress'
-      AND (ours.claimed_at IS NULL OR started_at = ours.claimed_at)
+    ON job.id = ours.job_id AND job.attempt = ours.number AND job.status = 'in_progress'
+      AND (ours.claimed_at IS NULL OR job.started_at = ours.claimed_at)
 """
+# Without the user's share, so in one order: see `generation.services.queue`.
+_OURS_LOCKED = f"""
+    (SELECT job.id FROM {_OURS} ORDER BY job.id FOR NO KEY UPDATE OF job) AS locked
+    WHERE generation_jobs.id = locked.id
+"""  # noqa: S608  # our own words
 _START_BILLED = Statement.of(
     """
     UPDATE generation_jobs SET deadline_at = now() + greatest(
         %(each)s * quoted_credits * batch_size, %(shortest)s)
     FROM {ours}
     """,
-    ours=_OURS,
+    ours=_OURS_LOCKED,
 )
 _START_FREE = Statement.of(
     """
     UPDATE generation_jobs SET deadline_at = now() + %(limit)s FROM {ours}
     """,
-    ours=_OURS,
+    ours=_OURS_LOCKED,
 )
 _RENEW = Statement.of(
     """
     UPDATE generation_jobs SET lease_expires_at = now() + %(lease)s
     FROM {ours} AND deadline_at > now()
-    RETURNING id, cancel_requested_at IS NOT NULL
+    RETURNING generation_jobs.id, cancel_requested_at IS NOT NULL
     """,
-    ours=_OURS,
+    ours=_OURS_LOCKED,
 )
 _LOOK = Statement.of(
     """
-    SELECT id, cancel_requested_at IS NOT NULL
-    FROM generation_jobs, {ours} AND deadline_at > now() AND lease_expires_at > now()
+    SELECT job.id, job.cancel_requested_at IS NOT NULL
+    FROM {ours} AND job.deadline_at > now() AND job.lease_expires_at > now()
     """,
     ours=_OURS,
 )

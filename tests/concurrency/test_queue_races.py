@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from time import sleep
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError, connection
 
 from billing.services.audit import audit_ledger
 from billing.services.ledger import PostingConflict
@@ -208,6 +209,56 @@ def test_a_job_is_cancelled_while_it_waits_or_is_asked_to_stop(alice, meet_after
         assert state_of(cancelled).cancel_requested_at is not None
     else:
         assert cancelled.status == "cancelled"
+    assert_queue_is_sound()
+
+
+WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
+def cancel_beside_renewal(alice: Any, monkeypatch: Any) -> list[Any]:
+    """A worker renews its batch when one of its two jobs is cancelled already."""
+    submit(alice, seeds=(1, 2))
+    jobs = claim()
+    cancelled = threading.Event()
+    cancel_one = lifecycle.cancel_job
+
+    def cancel_and_wait(**which: Any) -> GenerationJob:
+        job = cancel_one(**which)
+        if not cancelled.is_set():
+            cancelled.set()
+            with admin_connection() as admin, connection.cursor() as cursor:
+                admin.autocommit = True
+                while admin.execute(WAITS).fetchone() == (0,):
+                    sleep(0.01)
+                cursor.execute("SET LOCAL lock_timeout = '500ms'")
+        return job
+
+    def cancel_all() -> None:
+        with acting_as(user_actor(alice.id)):
+            asked = jobs[0].submission_id
+            lifecycle.cancel_submission(user_id=alice.id, submission_id=asked)
+
+    def renew() -> frozenset[Any]:
+        cancelled.wait(timeout=20)
+        with acting_as(SERVICE):
+            return schedule.renew_leases(list(map(attempt_of, jobs))).cancelled
+
+    monkeypatch.setattr(lifecycle, "cancel_job", cancel_and_wait)
+    told, renewed = run_together([cancel_all, renew])
+    return [told, len(renewed)]
+
+
+def test_control_in_another_order_a_renewal_and_a_cancellation_wait_in_a_circle(
+    alice, monkeypatch
+):
+    other = without(schedule._RENEW, "ORDER BY job.id", "ORDER BY job.id DESC")
+    monkeypatch.setattr(schedule, "_RENEW", other)
+    told, cancelled = cancel_beside_renewal(alice, monkeypatch)
+    assert (type(told), cancelled) == (OperationalError, 0)
+
+
+def test_a_submission_is_cancelled_beside_the_renewal_of_its_jobs(alice, monkeypatch):
+    assert cancel_beside_renewal(alice, monkeypatch) == [None, 2]
     assert_queue_is_sound()
 
 

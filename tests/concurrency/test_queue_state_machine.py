@@ -274,7 +274,7 @@ class Queue(RuleBasedStateMachine):
         for child in self.model.values():
             is_child = any(self.model[parent] is lost for parent in child.parents)
             if is_child and child.status in WAITING:
-                self.end(child, "failed", 0)
+                self.end(child, "cancelled", 0)
 
     @rule(attempt=attempts)
     def renew(self, attempt):

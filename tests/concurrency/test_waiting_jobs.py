@@ -154,12 +154,12 @@ def cancel(user: Any, parent: GenerationJob) -> None:
 
 
 @pytest.mark.parametrize("end", [fail, cancel])
-def test_what_waits_for_a_job_that_is_lost_fails_and_costs_nothing(alice, end):
+def test_what_waits_for_a_job_that_is_lost_is_cancelled_and_costs_nothing(alice, end):
     parent, waiting, apart = family(alice)
     end(alice, parent)
     for job in waiting:
         ended = state(job)
-        assert (ended.status, ended.error_code) == ("failed", "parent_failed")
+        assert (ended.status, ended.error_code) == ("cancelled", "parent_failed")
         assert (ended.credits_consumed, ended.completed_at is None) == (0, False)
     with acting_as(SERVICE):
         holds = CreditHold.objects.filter(job_id__in=ids(waiting))
@@ -171,7 +171,11 @@ def test_what_waits_for_a_job_that_is_lost_fails_and_costs_nothing(alice, end):
 def test_a_child_may_be_cancelled_while_it_waits(alice):
     parent, [child, last], _ = family(alice)
     cancel(alice, child)
-    assert (state(child).status, state(last).status) == ("cancelled", "failed")
+    assert (state(child).status, state(child).error_code) == ("cancelled", None)
+    assert (state(last).status, state(last).error_code) == (
+        "cancelled",
+        "parent_failed",
+    )
     assert ids(claim()) == [parent.id]
     assert_queue_is_sound()
 
@@ -194,7 +198,8 @@ def test_the_sweeper_ends_what_waits_for_a_lost_job(alice):
     parent, [child, last], _ = family(alice)
     write(parent, status="failed")
     sweep()
-    assert {state(job).error_code for job in (child, last)} == {"parent_failed"}
+    for job in map(state, (child, last)):
+        assert (job.status, job.error_code) == ("cancelled", "parent_failed")
 
 
 def test_a_job_waits_for_others_of_its_user_alone_each_named_once(alice):

@@ -199,6 +199,20 @@ def test_a_busy_table_is_waited_for_in_short_turns(darkroom, monkeypatch):
     assert "code" in darkroom.columns()
 
 
+def test_a_batch_that_waits_in_a_circle_is_filled_again(darkroom, monkeypatch):
+    def lose(number):
+        if number == 2:
+            with connections["owner"].cursor() as cursor:
+                cursor.execute("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$")
+
+    pauses = []
+    monkeypatch.setattr(online.time, "sleep", pauses.append)
+    batches = watch_batches(monkeypatch, lose)
+    darkroom.migrate(AddFilledField("photo", "code", code_field()))
+    assert (len(pauses), len(batches)) == (1, 6)
+    assert darkroom.leftovers() == set()
+
+
 def test_the_operations_refuse_to_run_inside_one_transaction(darkroom):
     with transaction.atomic("owner"), pytest.raises(NotSupportedError):
         darkroom.migrate(AddFilledField("photo", "code", code_field()))

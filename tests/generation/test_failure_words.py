@@ -32,7 +32,7 @@ def codes():
                 for line in node.body:
                     if isinstance(line, ast.Assign) and line.targets[0].id == "code":
                         yield from strings(line.value)
-    yield from (UNEXPECTED[0], PARENT_FAILED[0])
+    yield from (UNEXPECTED[0], PARENT_FAILED["error_code"])
 
 
 def code_given(call):
@@ -76,5 +76,6 @@ def test_staff_read_words_in_their_language_and_no_code():
 
 def test_what_another_version_ended_a_job_with_is_shown_to_staff_as_it_is():
     assert words_for_staff("a_later_reason") == "a_later_reason"
+    # Whatever language an earlier request of this thread was answered in.
     with translation.override("en"):
         assert words_for_staff(None) == "No reason given"

@@ -106,6 +106,16 @@ def test_the_houses_own_stand_in_no_list(client, alice):
     assert get(client)["results"] == []
 
 
+def test_the_houses_own_are_not_a_users_to_cancel(client, alice):
+    [job] = submit(alice)
+    with admin_connection() as admin:
+        admin.execute("UPDATE submissions SET kind = 'trial'")
+    with acting_as(user_actor(alice.id)), pytest.raises(NotFound):
+        cancel_submission(user_id=alice.id, submission_id=job.submission_id)
+    with acting_as(SERVICE):
+        assert GenerationJob.objects.get(id=job.id).status == "queued"
+
+
 # -- Jobs of the version before
 
 INSERT = """

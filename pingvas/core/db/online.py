@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from django.db import OperationalError, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor as Editor
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 Answer = TypeVar("Answer")
 Key = tuple[Any, ...]
@@ -25,6 +25,9 @@ Key = tuple[Any, ...]
 LOCK_WAIT = "2s"
 LOCK_TRIES = 30
 LOCK_PAUSE_SECONDS = 1.0
+# People's statements take rows and tables in an order of their own: of two that wait
+# for each other PostgreSQL ends one.
+GIVEN_WAY = (LockNotAvailable, DeadlockDetected)
 BATCH_ROWS = 1000
 LONGEST_NAME = 63
 # The second half keeps every batch on the primary key's index: a plan that reads the
@@ -66,10 +69,14 @@ def run_patiently(editor: Editor, statements: Iterable[str]) -> None:
     if editor.collect_sql:
         run()
     else:
-        _patiently(editor, run)
+        patiently(editor, run)
 
 
-def _patiently(editor: Editor, act: Callable[[], Answer]) -> Answer:
+def patiently(editor: Editor, act: Callable[[], Answer]) -> Answer:
+    """What `act` returns, in a transaction that gives way and is tried again.
+
+    Raises OperationalError as above.
+    """
     tries_left = LOCK_TRIES
     while True:
         try:
@@ -79,7 +86,7 @@ def _patiently(editor: Editor, act: Callable[[], Answer]) -> Answer:
                 return act()
         except OperationalError as error:
             tries_left -= 1
-            if not tries_left or not isinstance(error.__cause__, LockNotAvailable):
+            if not tries_left or not isinstance(error.__cause__, GIVEN_WAY):
                 raise
             time.sleep(LOCK_PAUSE_SECONDS)
 
@@ -175,7 +182,7 @@ class Column:
         with UnchangedTimestamp(self):
             while True:
                 batch = self._batch(value, only, last)
-                last = _patiently(self.editor, partial(self._run_batch, batch))
+                last = patiently(self.editor, partial(self._run_batch, batch))
                 if last is None:
                     return
 

@@ -7,11 +7,13 @@ at most.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib.postgres.operations import ValidateConstraint
 from django.db import migrations, models
 
+from pingvas.core.db.online import patiently
 from pingvas.core.db.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from pingvas.core.db.schema import Index
 
@@ -21,7 +23,8 @@ EXTERNAL_CLAIMABLE = models.Q(WAITING, ("waits_on", 0), ("lane", "external"))
 CHILDREN = models.Q(WAITING, ("waits_for__ne", []))
 EXTERNAL = models.Q(("external_claimable__eq", True))
 
-# What `fill_job_needs` does for those that are inserted from here on.
+# What `fill_job_needs` does for those that are inserted from here on. Rows are locked in
+# one order, and given up where that is not the order of others.
 FILL = """
     UPDATE generation_jobs AS job
     SET needs = ARRAY['base:' || model.base_model],
@@ -32,23 +35,27 @@ FILL = """
         JOIN ai_models AS known ON known.name = old.model
         WHERE old.status IN ('pending', 'queued', 'in_progress')
             AND old.needs = '{}' AND known.base_model IS NOT NULL
-        LIMIT 1000
+        ORDER BY old.id LIMIT 1000 FOR NO KEY UPDATE OF old
     )
 """
 
 
 def fill_needs(apps: Any, editor: Any) -> None:
     """In batches, each committed at once, until nothing is left to do."""
+    while patiently(editor, partial(_fill_batch, editor)):
+        pass
+
+
+def _fill_batch(editor: Any) -> int:
     with editor.connection.cursor() as cursor:
         cursor.execute(FILL)
-        while cursor.rowcount:
-            cursor.execute(FILL)
+        return int(cursor.rowcount)
 
 
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [
-        ("generation", "0013_lanes"),
+        ("generation", "0017_lane_workers"),
     ]
 
     operations = [
