@@ -24,7 +24,13 @@ from psycopg import sql
 RELEASED_FILE = "released.txt"
 TABLE = "django_migrations"
 WORDS = "Whoever works with this data knows "
-_READ = "SELECT obj_description(to_regclass(%s), 'pg_class')"
+# By the catalogue: a schema that this login has no right to has no table for it either.
+_READ = """
+    SELECT obj_description(pg_class.oid, 'pg_class')
+    FROM pg_catalog.pg_class
+    JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = %s AND relname = %s
+"""
 
 
 class VersionTooOld(Exception):
@@ -102,8 +108,8 @@ def record_release(connection: Any) -> None:
 
 
 def _needed(connection: Any) -> dict[str, str]:
-    table = f"{settings.DB_SCHEMA}.{TABLE}"
-    text = connection.execute(_READ, [table]).fetchone()[0] or ""
+    row = connection.execute(_READ, [settings.DB_SCHEMA, TABLE]).fetchone()
+    text = (row and row[0]) or ""
     names = text.removeprefix(WORDS) if text.startswith(WORDS) else ""
     return dict(name.split(".", 1) for name in names.split(", ") if name)
 
