@@ -93,7 +93,7 @@ class Recipe(Settings):
             if found[name] is None and getattr(self, name) > longest_side:
                 found[name] = Problem("side_over", {"side": longest_side})
         deep = advanced.problems_of(self.advanced_params)
-        found |= {f"{ADVANCED_PARAMS}.{path}": one for path, one in deep.items()}
+        found |= {_within(ADVANCED_PARAMS, path): one for path, one in deep.items()}
         return {name: problem for name, problem in found.items() if problem}
 
     def _problem(self, setting: Setting) -> Problem | None:
@@ -118,6 +118,11 @@ class Recipe(Settings):
         if all(seed == RANDOM_SEED or SEED.allows(seed) for seed in self.seeds):
             return None
         return out_of_range(RANDOM_SEED, LARGEST_SEED)
+
+
+def _within(name: str, path: str) -> str:
+    """The path of the whole has no parts."""
+    return f"{name}.{path}" if path else name
 
 
 def _text_problem(setting: Setting, value: str) -> Problem | None:

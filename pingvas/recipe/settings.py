@@ -41,11 +41,11 @@ def _(words: str) -> str:
 class Setting:
     """What one setting may be, and how people call it.
 
-    low, high: both allowed; for a text, its characters. grid: a value is a multiple of
-    it. usual: what is taken when nothing is said; `required` settings have none.
-    optional: None switches it off. names: of a text that is one of them, or empty for
-    the usual one. slider: the part of the range that a slider covers,
-    and its grid. priced: the price grows with it.
+    low, high: both allowed; for a text, its characters. grid: a whole number is a
+    multiple of it; of others it is the form's step. usual: what is taken when nothing
+    is said; `required` settings have none. optional: None switches it off. names: of a
+    text that is one of them, or empty for the usual one. slider: the part of the range
+    that a slider covers, and its grid. priced: the price grows with it.
     """
 
     name: str = ""

@@ -113,6 +113,7 @@ def test_a_problem_of_the_advanced_settings_has_the_path_of_its_place(
 @pytest.mark.parametrize("advanced", [[], "x", 7, True])
 def test_advanced_settings_are_an_object(advanced):
     assert problems_of(advanced) == {"": Problem("unreadable")}
+    assert list(problems(advanced_params=advanced)) == ["advanced_params"]
 
 
 def deep(levels):
@@ -134,6 +135,7 @@ def deep(levels):
 )
 def test_what_is_far_too_much_is_refused_as_a_whole(advanced):
     assert problems_of(advanced) == {"": Problem("unreadable")}
+    assert list(problems(advanced_params=advanced)) == ["advanced_params"]
 
 
 @pytest.mark.parametrize("id_", [f"{ID}\n", f" {ID}", ID[1:]])
